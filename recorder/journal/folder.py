@@ -1,0 +1,126 @@
+"""Which segments a recording has, and what ``recording.json`` says of it.
+
+Layout of a root: ``recording.json``, ``journal/<number>.journal``, ``journal/set-aside/`` for damaged bytes,
+``staging/`` for files not yet published, one folder a table.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recorder.journal.state import State
+from recorder.schema import FORMAT, TABLES
+
+
+class NotARecordingError(ValueError):
+    """The folder is not the root of a recording, or of one that this version cannot read."""
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """What outlives the segments: the state after the last record.
+
+    Attributes:
+        next_seq: the next row's number.
+        next_segment: the next segment's number.
+        last_ts: when the last record was written, microseconds; 0: never.
+        state: open gaps, and what was subscribed.
+    """
+
+    next_seq: int = 1
+    next_segment: int = 1
+    last_ts: int = 0
+    state: State = field(default_factory=State)
+
+
+def segments(root: Path) -> list[Path]:
+    """The journal's segments, oldest first."""
+    return sorted((root / "journal").glob("*.journal"), key=number)
+
+
+def number(segment: Path) -> int:
+    """Number of a segment, from its name."""
+    return int(segment.stem)
+
+
+def segment_path(root: Path, index: int) -> Path:
+    """Where segment ``index`` lies."""
+    return root / "journal" / f"{index:08d}.journal"
+
+
+def create(root: Path) -> Checkpoint:
+    """Make ``root`` a recording, or continue the one it is.
+
+    Raises:
+        NotARecordingError: the folder holds something else, or a recording of a newer format.
+        OSError: the folder cannot be written.
+    """
+    if not (root / "recording.json").exists():
+        _refuse_foreign(root)
+        (root / "journal").mkdir(parents=True, exist_ok=True)
+        save(root, Checkpoint())
+    for name in ("journal", "staging"):
+        (root / name).mkdir(exist_ok=True)
+    return load(root)
+
+
+def load(root: Path) -> Checkpoint:
+    """The checkpoint of the recording at ``root``.
+
+    Raises:
+        NotARecordingError: there is none, or one of a newer format.
+    """
+    path = root / "recording.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        if content["format"] > FORMAT:
+            raise NotARecordingError(
+                f"{root}: a recording of format {content['format']}; this version reads up to {FORMAT}: update"
+            )
+        state = State.restore(content.pop("state"))
+        del content["format"]
+        return Checkpoint(**content, state=state)
+    except FileNotFoundError:
+        raise NotARecordingError(f"{root}: not a recording (no recording.json in it)") from None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise NotARecordingError(f"{path}: cannot be read as a recording's checkpoint ({error!r})") from None
+
+
+def save(root: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint, atomically and durably."""
+    content = {
+        "format": FORMAT,
+        "next_seq": checkpoint.next_seq,
+        "next_segment": checkpoint.next_segment,
+        "last_ts": checkpoint.last_ts,
+        "state": checkpoint.state.snapshot(),
+    }
+    staged = root / "recording.json.new"
+    with staged.open("w") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.rename(root / "recording.json")
+    sync_folder(root)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_foreign(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise NotARecordingError(f"{root}: is a file; storage.root must be a folder")
+    known = {*TABLES, "journal", "staging", "recording.json.new"}
+    foreign = [entry.name for entry in root.iterdir() if entry.name not in known] if root.exists() else []
+    if foreign:
+        raise NotARecordingError(
+            f"{root}: holds {foreign[0]!r} and no recording.json; give an empty folder or a recording's root"
+        )

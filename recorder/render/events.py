@@ -1,0 +1,114 @@
+"""Messages that speak about a subscription, as rows of ``events``; and what cannot be understood, as text.
+
+These are few, so each is a Python object of its own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from recorder import schema
+from recorder.journal.state import Request
+from recorder.render.stretch import Frames
+from recorder.wire import codes, messages
+from recorder.wire.frames import Positions
+
+SPOKEN = frozenset({messages.ERROR, 58, 81}) | messages.REROUTES
+"""Ids of the messages that become events."""
+
+DATA_TYPES = {1: "live", 2: "frozen", 3: "delayed", 4: "delayed_frozen"}
+"""Message 58's value, and the config's name for it."""
+
+_RESET = 3
+_NO_LINE = Request("", "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of ``events`` but for its time and number."""
+
+    kind: str
+    symbol: str | None
+    stream: str | None
+    code: int | None
+    text: str
+
+
+def from_frames(frames: Frames, indices: Positions) -> tuple[pa.Table, pa.Table, Positions]:
+    """Depth resets, events, and the indices of the frames that are neither."""
+    resets: list[dict[str, object]] = []
+    told: list[dict[str, object]] = []
+    strange = []
+    for index in indices.tolist():
+        content = frames.data[frames.bounds.starts[index] : frames.bounds.ends[index]]
+        own = {"ts_recv": int(frames.ts[index]), "seq": int(frames.seq[index])}
+        try:
+            fields = _fields(content)
+            request = frames.requests.get(int(fields[_req_position(fields)]), _NO_LINE)
+            event = _event(fields, request)
+        except (ValueError, IndexError, KeyError):
+            strange.append(index)
+            continue
+        if event.code == codes.DEPTH_RESET and request.stream == "depth":
+            resets.append(own | _reset(request))
+        else:
+            told.append(own | {name: getattr(event, name) for name in Event.__slots__})
+    return table("depth", resets), table("events", told), np.array(strange, np.int64)
+
+
+def unclear(content: bytes, msg_id: int, requests: dict[int, Request]) -> dict[str, object]:
+    """A message that fits no layout: its text, and the line it seems to belong to."""
+    texts = content.removesuffix(b"\0").decode(errors="backslashreplace").split("\0")
+    known = (requests.get(int(text)) for text in texts[1:3] if text.isascii() and text.isdigit())
+    request = next((found for found in known if found), None)
+    return {
+        "msg_id": None if msg_id == messages.NO_ID else msg_id,
+        "text": "\t".join(texts),
+        "symbol": request.symbol if request else None,
+        "con_id": request.con_id if request else None,
+    }
+
+
+def table(name: str, rows: list[dict[str, object]]) -> pa.Table:
+    """Rows as a table with its schema; what a row does not name is null."""
+    return pa.Table.from_pylist(rows, schema=schema.schema(name))
+
+
+def _fields(content: bytes) -> list[str]:
+    if not content.endswith(b"\0"):
+        raise ValueError("the last field is not ended")
+    return content[:-1].decode().split("\0")
+
+
+def _req_position(fields: list[str]) -> int:
+    return 2 if fields[0] in ("4", "58") else 1
+
+
+def _event(fields: list[str], request: Request) -> Event:
+    line = (request.symbol or None, request.stream or None)
+    match fields:
+        case ["4", _, _, code, text, *advanced] if len(advanced) <= 1:
+            refused = int(code) in codes.REFUSED and request is not _NO_LINE
+            whole = "\t".join([text, *filter(None, advanced)])
+            return Event("refused" if refused else "notice", *line, _int32(code), whole)
+        case ["58", _, _, kind]:
+            return Event("market_data_type", *line, int(kind), DATA_TYPES[int(kind)])
+        case ["81", _, min_tick, exchange, permissions]:
+            text = f"min_tick={min_tick} bbo_exchange={exchange} snapshot_permissions={permissions}"
+            return Event("tick_params", *line, None, text)
+        case ["91" | "92", _, con_id, exchange]:
+            return Event("rerouted", *line, None, f"con_id={con_id} exchange={exchange}")
+    raise ValueError("no layout of this message")
+
+
+def _int32(text: str) -> int:
+    value = int(text)
+    if not -(2**31) <= value < 2**31:
+        raise ValueError("no code is that large")
+    return value
+
+
+def _reset(request: Request) -> dict[str, object]:
+    return {"symbol": request.symbol, "con_id": request.con_id, "source": "live", "operation": _RESET}
+

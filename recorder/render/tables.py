@@ -1,0 +1,153 @@
+"""A whole segment to tables: what the journal holds, as what the reader sees.
+
+Rules:
+- Pure: a segment's bytes in, tables out. The renderer and the reader's view of the live journal call the same.
+- Damage loses its own stretch and nothing else.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recorder import schema
+from recorder.journal.format import Damage, Record, scan
+from recorder.journal.state import State
+from recorder.render import events
+from recorder.render.rows import rows
+from recorder.render.stretch import Frames, Stretch
+
+@dataclass(slots=True)
+class Rendered:
+    """What a segment holds.
+
+    Attributes:
+        tables: table name to its rows, in order of ``seq``; texts that repeat are dictionaries.
+        first_seq: number of its first row.
+        next_seq: number behind its last row.
+        last_ts: when its last record was written, microseconds.
+        state: the state after its last record.
+        damage: the stretches that could not be read.
+    """
+
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    first_seq: int = 0
+    next_seq: int = 0
+    last_ts: int = 0
+    state: State = field(default_factory=State)
+    damage: list[Damage] = field(default_factory=list)
+
+
+def render(segment: bytes) -> Rendered:
+    """All rows of a segment.
+
+    Raises:
+        NotASegmentError: the bytes are no segment.
+    """
+    reading = _Reading()
+    for record in scan(segment):
+        reading.take(record)
+    return reading.end()
+
+
+def plain(table: pa.Table, name: str) -> pa.Table:
+    """The table with the schema that readers see: no dictionaries."""
+    return table.cast(schema.schema(name))
+
+
+class _Reading:
+    """One pass over a segment's records."""
+
+    def __init__(self) -> None:
+        self._rendered = Rendered(first_seq=-1)
+        self._stretch = Stretch({}, hello=True)
+        self._parts: dict[str, list[pa.Table]] = defaultdict(list)
+        self._told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+    def take(self, record: Record | Damage) -> None:
+        if isinstance(record, Damage):
+            self._rendered.damage.append(record)
+            self._keep(self._stretch.lose())
+            return
+        self._count(record)
+        if record.kind in "RT":
+            self._keep(self._stretch.add(record))
+        elif record.kind == "S":
+            self._rendered.state = State.restore(record.json())
+            self._begin_stretch()
+        else:
+            self._control(record)
+
+    def end(self) -> Rendered:
+        self._keep(self._stretch.flush())
+        for name, found in self._told.items():
+            self._parts[name].append(events.table(name, found))
+        self._rendered.tables = {name: _in_order(name, tables) for name, tables in self._parts.items()}
+        return self._rendered
+
+    def _count(self, record: Record) -> None:
+        rendered = self._rendered
+        rendered.first_seq = record.seq if rendered.first_seq < 0 else rendered.first_seq
+        rendered.next_seq = max(rendered.next_seq, record.seq)
+        rendered.last_ts = record.ts
+
+    def _keep(self, flushed: Iterable[Frames]) -> None:
+        for frames in flushed:
+            self._rendered.next_seq = max(self._rendered.next_seq, int(frames.seq.max(initial=-1)) + 1)
+            for name, table in rows(frames):
+                if len(table):
+                    self._parts[name].append(table)
+
+    def _begin_stretch(self) -> None:
+        self._keep(self._stretch.flush())
+        state = self._rendered.state
+        self._stretch = Stretch(state.requests, hello=state.hello)
+
+    def _control(self, record: Record) -> None:
+        content = record.json()
+        self._rendered.state.apply(content)
+        if content["kind"] == "opened":
+            self._begin_stretch()
+        if not content.get("row", True):
+            return
+        own = {"ts_recv": record.ts, "seq": record.seq}
+        self._rendered.next_seq = max(self._rendered.next_seq, record.seq + 1)
+        self._told["events"].append(content | own)
+        if content["kind"] == "gap_end":
+            self._told["gaps"].append(content | {"ts_end": record.ts, "seq_end": record.seq})
+        elif content["kind"] == "qualified":
+            self._told["instruments"].append(content["instrument"] | {"ts_recv": record.ts})
+
+
+def _in_order(name: str, tables: list[pa.Table]) -> pa.Table:
+    """Rows of several pieces in order of ``seq``, where the table has one."""
+    whole = pa.concat_tables([_encoded(table) for table in tables]).unify_dictionaries().combine_chunks()
+    if name not in schema.SEQUENCED:
+        return whole
+    seq = whole["seq"].to_numpy()
+    return whole.take(pa.array(by_number(seq)))
+
+
+def by_number(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The order that sorts distinct numbers; they are nearly dense, so each has its place."""
+    if len(seq) == 0 or seq.max() - seq.min() > 8 * len(seq) + 1024:
+        return np.argsort(seq)
+    places = np.full(seq.max() - seq.min() + 1, -1, np.int64)
+    places[seq - seq.min()] = np.arange(len(seq))
+    return places[places >= 0]
+
+
+_REPEATING = ("symbol", "source", "field", "kind", "show")
+
+
+def _encoded(table: pa.Table) -> pa.Table:
+    """Texts that repeat as dictionaries, however few rows they came with."""
+    for name in _REPEATING:
+        if name in table.column_names and not pa.types.is_dictionary(table.schema.field(name).type):
+            column = table[name].dictionary_encode()
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table

@@ -1,0 +1,73 @@
+"""What the recorder must look at while recording: how many rows a read holds, and the few frames to hand on.
+
+Rules:
+- No object per tick: market-data frames are counted, never touched.
+- Bytes in, numbers out; the journal has the bytes before they come here.
+"""
+
+from dataclasses import dataclass
+
+from recorder.wire import messages
+from recorder.wire.frames import Bounds, split
+
+_FEW_FRAMES = 40
+"""Up to this many frames a plain loop over their ids is faster than arrays."""
+
+_CONVERSATION = frozenset(str(msg_id).encode() for msg_id in messages.CONVERSATION)
+_HANDED_ON = frozenset(str(msg_id).encode() for msg_id in messages.HANDED_ON)
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What one read completed.
+
+    Attributes:
+        rows: number of messages that become rows; the unreadable rest of a broken stream counts as one.
+        handed_on: whole frames, prefix included, that concern the conversation with the gateway.
+        broken: the stream cannot be followed any further.
+    """
+
+    rows: int
+    handed_on: list[bytes]
+    broken: bool
+
+
+class Sieve:
+    """Sifts the reads of one connection; ``tail`` is the beginning of a frame not yet whole."""
+
+    def __init__(self) -> None:
+        self.hello = False
+        self.tail = b""
+
+    def feed(self, read: bytes) -> Sifted:
+        """Take one read."""
+        data = self.tail + read if self.tail else read
+        bounds = split(data)
+        self.tail = data[bounds.consumed :]
+        rows, handed_on = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
+        return Sifted(rows + bounds.broken, handed_on, bounds.broken)
+
+    def _greet(self, data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
+        count, self.hello = messages.hello_frames(data, bounds)
+        greeting = [_frame(data, bounds, index) for index in range(count)]
+        rest = Bounds(bounds.starts[count:], bounds.ends[count:], bounds.consumed, bounds.broken)
+        rows, handed_on = _sift(data, rest)
+        return rows, greeting + handed_on
+
+
+def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
+    if len(bounds.starts) > _FEW_FRAMES:
+        msg_ids = messages.ids(data, bounds)
+        found = messages.is_handed_on(msg_ids).nonzero()[0]
+        return int(messages.is_row(msg_ids).sum()), [_frame(data, bounds, index) for index in found]
+    rows, handed_on = 0, []
+    for index, (start, end) in enumerate(zip(bounds.starts.tolist(), bounds.ends.tolist(), strict=True)):
+        msg_id = data[start : max(start, data.find(b"\0", start, min(start + 4, end)))]
+        rows += msg_id not in _CONVERSATION
+        if msg_id in _HANDED_ON:
+            handed_on.append(_frame(data, bounds, index))
+    return rows, handed_on
+
+
+def _frame(data: bytes, bounds: Bounds, index: int) -> bytes:
+    return data[bounds.starts[index] - 4 : bounds.ends[index]]
