@@ -68,7 +68,7 @@ TYPES: Mapping[str, ContractType] = {
     "crypto": ContractType(("symbol",), "{type: crypto, symbol: BTC}", exchange="PAXOS"),
     "bond": ContractType(("isin",), "{type: bond, isin: US03076KAA60}", named_by="isin"),
 }
-"""Exchanges: IB trades spot currencies on IDEALPRO and crypto on PAXOS; others with a default it smart-routes."""
+"""IB trades spot currencies on IDEALPRO and crypto on PAXOS, and routes by itself what is on SMART."""
 
 SPECIAL = ("expiry", "strike", "right", "multiplier", "isin")
 """Keys that only some types have; every other key fits any type."""
@@ -88,10 +88,15 @@ def filled(given: Mapping[str, object]) -> dict[str, object]:
     kind = contract_type(given)
     if kind is None or given.get("con_id") is not None:
         return dict(given)
+    said = {key: value for key, value in given.items() if value is not None}
+    return {"exchange": kind.exchange, "currency": _currency(said), **said}
+
+
+def _currency(given: Mapping[str, object]) -> str | None:
+    if given["type"] != "forex":
+        return "USD"
     symbol = given.get("symbol")
-    quote = symbol[3:] if given["type"] == "forex" and isinstance(symbol, str) else "USD"
-    implied = {"currency": quote, "exchange": kind.exchange}
-    return {**implied, **{key: value for key, value in given.items() if value is not None}}
+    return symbol[3:] if isinstance(symbol, str) and _CURRENCY_PAIR.fullmatch(symbol) else None
 
 
 def label(given: Mapping[str, object]) -> str | None:

@@ -66,15 +66,19 @@ class Document:
         return data
 
     def place(self, key: Key, *, of_key: bool = False) -> Place:
-        """Where the value at ``key`` stands, or its key with ``of_key``; failing that, what would hold it."""
-        here = self._root
+        """Where the value at ``key`` stands, or its key with ``of_key`` or if the value is left empty.
+
+        A key that is not there stands where what would hold it does.
+        """
+        name, here = None, self._root
         for part in key:
             found = _child(here, part)
             if found is None:
+                of_key = False
                 break
             name, here = found
-            if of_key and part == key[-1] and name is not None:
-                return _place(name)
+        if name is not None and (of_key or _is_empty(here)):
+            return _place(name)
         return _place(here) if here is not None else (1, 1)
 
     def written(self, key: Key) -> str | None:
@@ -189,6 +193,11 @@ def _child(node: Node | None, part: str | int) -> tuple[Node | None, Node] | Non
     if isinstance(node, MappingNode):
         return next(((name, value) for name, value in node.value if name.value == part), None)
     return None
+
+
+def _is_empty(node: Node | None) -> bool:
+    """Whether a key has nothing behind it; the parser's place for that is anywhere up to the next key."""
+    return isinstance(node, ScalarNode) and node.style is None and not node.value
 
 
 def _tag(node: Node) -> str:

@@ -56,9 +56,7 @@ class Gateway(_Frozen):
     client_id: ClientId = 17
     """The API client id, not used by any other program on this gateway."""
 
-    spare_client_ids: Annotated[tuple[ClientId, ...], AfterValidator(_distinct)] = Field(
-        default_factory=lambda data: tuple(spare for spare in (18, 19) if spare != data.get("client_id"))
-    )
+    spare_client_ids: Annotated[tuple[ClientId, ...], AfterValidator(_distinct)] = (18, 19)
     """Tried in turn, only when the gateway goes on saying that client_id is in use (error 326)."""
 
     market_data_type: Literal["live", "frozen", "delayed", "delayed_frozen"] = "live"
@@ -78,6 +76,14 @@ class Gateway(_Frozen):
 
     max_lines: Annotated[int, Field(ge=1)] = 100
     """Market data lines of the account that the recorder may use."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spare_other_than_client_id(cls, given: Any) -> Any:
+        """Who says client_id: 18 and nothing of spares did nothing wrong."""
+        if not isinstance(given, Mapping):
+            return given
+        return {"spare_client_ids": tuple(i for i in (18, 19) if i != given.get("client_id")), **given}
 
     @field_validator("spare_client_ids")
     @classmethod
@@ -143,7 +149,7 @@ class Stream(_Frozen):
     """Bars of regular trading hours only."""
 
 
-OPTIONS: Mapping[StreamKind, tuple[str, ...]] = {
+OPTIONS: Mapping[str, tuple[str, ...]] = {
     "level1": ("generic_ticks",),
     "trades": ("only_reportable",),
     "quotes": (),
@@ -156,8 +162,19 @@ OPTIONS: Mapping[StreamKind, tuple[str, ...]] = {
 LEVEL1 = Stream(kind="level1")
 
 
+def _without_null(schema: dict[str, Any]) -> None:
+    """Takes ``null`` out of a line's schema: in the file a key without a value is a slip."""
+    for field in schema["properties"].values():
+        if alternatives := field.pop("anyOf", None):
+            values = [one for one in alternatives if one != {"type": "null"}]
+            field.update(values[0] if len(values) == 1 else {"anyOf": values})
+            field.pop("default")
+
+
 class Line(_Frozen):
     """One line of the watchlist: a contract, and what to record of it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_null)
 
     type: LineType | None = None
     """What it is; not needed with con_id."""
@@ -222,7 +239,7 @@ class Line(_Frozen):
 
     @property
     def label(self) -> str | None:
-        """The line's name as far as it is known before IB is asked; None: the local symbol that IB returns."""
+        """The line's name as far as the file tells it; None: the local symbol that IB returns."""
         return contracts.label(self._given)
 
     @property

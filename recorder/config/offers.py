@@ -55,7 +55,7 @@ def smart_depth(exchange: str | None) -> bool:
 
 def refusal(kind: str, line_type: str | None, exchange: str | None) -> str | None:
     """Why IB does not offer this stream for this type, and what to record; None if it may."""
-    if line_type == "index" and kind in TICK_BY_TICK and exchange != "CME":
+    if line_type == "index" and kind in TICK_BY_TICK and exchange not in (None, "CME"):
         return _CME_ONLY
     return NOT_OFFERED.get(line_type or "", {}).get(kind)
 
@@ -65,4 +65,6 @@ def show_refusal(show: str, line_type: str | None) -> str | None:
     possible = shows(line_type)
     if show in possible:
         return None
-    return f"IB has no {show} bars for {line_type}; show {' or '.join(sorted(possible, key=_SHOWS.index))}"
+    *others, last = possible
+    choice = f"{', '.join(others)} or {last}" if others else last
+    return f"IB has no {show} bars for {line_type}; show {choice}"

@@ -55,6 +55,15 @@ class Report:
         """What stands at ``key``, for a message."""
         return wording.found(self.document.get(key), self.document.written(key))
 
+    def no_nulls(self, model: type[BaseModel], key: Key, data: Mapping[str, Data]) -> None:
+        """Adds a problem for each key of ``model`` that ``data`` leaves empty, or that reads as null."""
+        for name in (name for name, value in data.items() if value is None and name in model.model_fields):
+            schema = _schema(model, (name,))
+            if schema.get("type") == "string" and "enum" not in schema:
+                self.say((*key, name), wording.not_text(None, self.document.written((*key, name))))
+            else:
+                self.wrong((*key, name), wording.expected(schema))
+
     def made(self, model: type[M], key: Key, data: Mapping[str, Any]) -> M | None:
         """The model of the ``data`` at ``key``; None if there are problems with it, which are added."""
         try:
@@ -92,8 +101,3 @@ def _schema(model: type[BaseModel], loc: tuple[int | str, ...]) -> dict[str, Any
     """The JSON Schema of the field at ``loc``, an item of a list if ``loc`` goes that far."""
     schema: dict[str, Any] = _properties(model)[str(loc[0])]
     return schema["items"] if len(loc) > 1 else schema
-
-
-def mapping(data: Data) -> Mapping[str, Data] | None:
-    """``data`` if it has keys; None otherwise."""
-    return data if isinstance(data, Mapping) else None

@@ -18,9 +18,9 @@ Schema = Mapping[str, Any]
 
 
 def expected(schema: Schema) -> str:
-    """What ``schema`` accepts: ``a whole number from 1 to 65535``, ``true or false``, ``text or null``."""
+    """What ``schema`` accepts: ``a whole number from 1 to 65535``, ``true or false``, ``text, or null``."""
     if "anyOf" in schema:
-        return " or ".join(expected(one) for one in schema["anyOf"])
+        return ", or ".join(expected(one) for one in schema["anyOf"])
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     kind = schema["type"]
@@ -52,7 +52,7 @@ def found(data: Data, written: str | None) -> str:
     if isinstance(data, Mapping):
         return "keys and values"
     if isinstance(data, tuple):
-        return "a list"
+        return "a list" if data else "an empty list"
     if isinstance(data, str):
         return quoted(data)
     return printable(_short(written)) if written else "nothing"
@@ -71,7 +71,7 @@ def not_text(data: Data, written: str | None) -> str:
 
 
 _NATURE = {
-    bool: "true or false",
+    bool: "a boolean",
     int: "a number",
     float: "a number",
     date: "a date",
@@ -79,12 +79,12 @@ _NATURE = {
 }
 
 
-def unknown(key: str, known: tuple[str, ...]) -> str:
-    """What to do about a key that is not one of ``known``."""
-    likely = get_close_matches(key, known, 1)
+def unknown(name: str, known: tuple[str, ...], noun: str = "key") -> str:
+    """What to do about a ``noun`` that is not one of ``known``."""
+    likely = get_close_matches(name, known, 1)
     if likely:
-        return f'unknown key; did you mean "{likely[0]}"?'
-    return f"unknown key; {'known are ' + ', '.join(known) if known else 'there are none here'}"
+        return f'unknown {noun}; did you mean "{likely[0]}"?'
+    return f"unknown {noun}; {'known are ' + ', '.join(known) if known else 'there are none here'}"
 
 
 def _short(text: str | None) -> str:

@@ -118,7 +118,7 @@ class _Reading:
         self._rendered.next_seq = max(self._rendered.next_seq, record.seq + 1)
         self._told["events"].append(content | own)
         if content["kind"] == "gap_end":
-            self._told["gaps"].append(content | {"ts_end": record.ts, "seq_end": record.seq})
+            self._told["gaps"].append(content)
         elif content["kind"] == "qualified":
             self._told["instruments"].append(content["instrument"] | {"ts_recv": record.ts})
 

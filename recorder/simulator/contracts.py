@@ -115,12 +115,19 @@ class Universe:
 
     def __post_init__(self) -> None:
         for instrument in self.instruments:
-            for name in {str(instrument.con_id), instrument.symbol, instrument.local_symbol, *_ids(instrument)}:
+            for name in {
+                str(instrument.con_id),
+                instrument.symbol,
+                instrument.local_symbol,
+                *_ids(instrument),
+            }:
                 self._by_name.setdefault(name, []).append(instrument)
 
     def lookup(self, query: Query) -> list[Listing]:
         """Every listing the query names, in the universe's order; empty if there is none."""
-        name = str(query.con_id) if query.con_id else query.sec_id or query.local_symbol or query.symbol.upper()
+        name = (
+            str(query.con_id) if query.con_id else query.sec_id or query.local_symbol or query.symbol.upper()
+        )
         found = (one for one in self._by_name.get(name, ()) if _matches(query, one))
         return [listing for one in found for listing in _listings(query, one)]
 

@@ -54,7 +54,10 @@ class Request:
 
 
 TABLE: Final[dict[int, tuple[str, str]]] = {
-    1: ("level1", "=11 req:int contract legs delta_neutral generic_ticks snapshot:bool regulatory:bool options"),
+    1: (
+        "level1",
+        "=11 req:int contract legs delta_neutral generic_ticks snapshot:bool regulatory:bool options",
+    ),
     2: ("cancel_level1", "=2 req:int"),
     3: ("place_order", "order:int"),
     4: ("cancel_order", "=1 order:int"),
@@ -110,9 +113,7 @@ TABLE: Final[dict[int, tuple[str, str]]] = {
 }
 """Requests that are understood. Any other id is answered with error 320."""
 
-CONTRACT: Final = (
-    "con_id symbol sec_type expiry strike right multiplier exchange primary currency local_symbol trading_class"
-)
+CONTRACT: Final = "con_id symbol sec_type expiry strike right multiplier exchange primary currency local_symbol trading_class"
 """The fields of a contract within a request, in the order of the wire."""
 
 
@@ -173,7 +174,8 @@ def _read(word: str, reader: _Reader, values: Values, version: int) -> None:
 
 def _contract(reader: _Reader, values: Values) -> None:
     said: dict[str, int | float | str] = {
-        name: {"con_id": reader.whole, "strike": reader.decimal}.get(name, reader.text)() for name in CONTRACT.split()
+        name: {"con_id": reader.whole, "strike": reader.decimal}.get(name, reader.text)()
+        for name in CONTRACT.split()
     }
     values["contract"] = Query(**said)  # type: ignore[arg-type]
 

@@ -180,7 +180,11 @@ def _crypto() -> Iterator[Instrument]:
 
 def _bonds() -> Iterator[Instrument]:
     rows = (
-        ("ABCB", Bond("03076KAA6", 4.5, "20291215", "20191206", "BBB", "CORP", "ABCB 4 1/2 12/15/29"), 97.125),
+        (
+            "ABCB",
+            Bond("03076KAA6", 4.5, "20291215", "20191206", "BBB", "CORP", "ABCB 4 1/2 12/15/29"),
+            97.125,
+        ),
         ("US-T", Bond("912810PT9", 5.0, "20370515", "20070215", "", "GOVT", "US-T 5 05/15/37"), 106.5),
     )
     for symbol, bond, price in rows:
@@ -200,7 +204,9 @@ def _check_digit(body: str) -> int:
 
 
 def _futures(today: date) -> Iterator[Instrument]:
-    ends = [third_friday(year, month) for year in range(today.year - 1, today.year + 4) for month in (3, 6, 9, 12)]
+    ends = [
+        third_friday(year, month) for year in range(today.year - 1, today.year + 4) for month in (3, 6, 9, 12)
+    ]
     live = [end for end in ends if end >= today]
     past = [end for end in ends if end < today]
     for end in past[-2:]:

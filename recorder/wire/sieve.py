@@ -5,15 +5,21 @@ Rules:
 - Bytes in, numbers out; the journal has the bytes before they come here.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from recorder.wire import messages
 from recorder.wire.frames import Bounds, split
+from recorder.wire.layouts import LAYOUTS
 
 _FEW_FRAMES = 40
 """Up to this many frames a plain loop over their ids is faster than arrays."""
 
 _CONVERSATION = frozenset(str(msg_id).encode() for msg_id in messages.CONVERSATION)
+_REQ_POSITION = {
+    str(layout.msg_id).encode(): next(i for i, field in enumerate(layout.fields) if field.kind == "req")
+    for layout in LAYOUTS
+}
 _HANDED_ON = frozenset(str(msg_id).encode() for msg_id in messages.HANDED_ON)
 
 
@@ -25,11 +31,13 @@ class Sifted:
         rows: number of messages that become rows; the unreadable rest of a broken stream counts as one.
         handed_on: whole frames, prefix included, that concern the conversation with the gateway.
         broken: the stream cannot be followed any further.
+        first: of the request ids watched for, which came, and before how many rows of this read.
     """
 
     rows: int
     handed_on: list[bytes]
     broken: bool
+    first: dict[int, int]
 
 
 class Sieve:
@@ -39,13 +47,14 @@ class Sieve:
         self.hello = False
         self.tail = b""
 
-    def feed(self, read: bytes) -> Sifted:
-        """Take one read."""
+    def feed(self, read: bytes, watched: Container[int] = ()) -> Sifted:
+        """Take one read; ``watched`` are the request ids whose first message is waited for."""
         data = self.tail + read if self.tail else read
         bounds = split(data)
         self.tail = data[bounds.consumed :]
         rows, handed_on = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
-        return Sifted(rows + bounds.broken, handed_on, bounds.broken)
+        first = _first(data, bounds, watched) if watched else {}
+        return Sifted(rows + bounds.broken, handed_on, bounds.broken, first)
 
     def _greet(self, data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
         count, self.hello = messages.hello_frames(data, bounds)
@@ -67,6 +76,22 @@ def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
         if msg_id in _HANDED_ON:
             handed_on.append(_frame(data, bounds, index))
     return rows, handed_on
+
+
+def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, int]:
+    """Looks at every frame, so it is asked for only while a line waits for its first message."""
+    first: dict[int, int] = {}
+    rows = 0
+    for start, end in zip(bounds.starts.tolist(), bounds.ends.tolist(), strict=True):
+        msg_id, *fields = data[start:end].split(b"\0", 3)
+        if msg_id in _CONVERSATION:
+            continue
+        text = fields[_REQ_POSITION.get(msg_id, 1) - 1 :][:1]
+        req = int(text[0]) if text and text[0].isdigit() else -1
+        if msg_id != b"4" and req in watched:
+            first.setdefault(req, rows)
+        rows += 1
+    return first
 
 
 def _frame(data: bytes, bounds: Bounds, index: int) -> bytes:

@@ -1,0 +1,101 @@
+"""What is subscribed, and every hole: each line's stream is either live or in an open gap.
+
+Rules:
+- The ledger only writes records; what follows from them is the journal's state, the same that a restart finds.
+- A gap opens at the last bytes that came and closes at the line's first message.
+"""
+
+from dataclasses import dataclass, field
+
+from recorder.journal.folder import Checkpoint
+from recorder.journal.state import Gap
+from recorder.journal.writer import Journal
+
+Key = tuple[str, str]
+"""A line's name and one of its streams."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Keeps subscriptions and gaps in the journal.
+
+    Attributes:
+        waiting: request ids subscribed to whose gap closes with their first message.
+    """
+
+    journal: Journal
+    waiting: dict[int, Key] = field(default_factory=dict)
+
+    def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
+        """A row of ``events``."""
+        self.journal.control({"kind": kind, "symbol": symbol, "text": text, **more})
+
+    def begin(self, checkpoint: Checkpoint, version: str) -> None:
+        """A recorder starts; what was live when the last one ended without a word has a gap since."""
+        self.event("session_start", f"ib-recorder {version}")
+        previous = checkpoint.state
+        for req in sorted(previous.live):
+            request = previous.requests[req]
+            key = (request.symbol, request.stream)
+            self._open(key, checkpoint.last_ts, checkpoint.next_seq - 1, "restart")
+
+    def subscribed(self, req: int, key: Key, con_id: int, show: str, text: str) -> None:
+        """A stream is being asked for; to be said before the request is sent."""
+        symbol, stream = key
+        more = {"stream": stream, "req": req, "con_id": con_id, "show": show}
+        self.event("subscribed", text, symbol=symbol, **more)
+        if key in self.journal.state.gaps:
+            self.waiting[req] = key
+
+    def refused(self, req: int, code: int, ts: int) -> None:
+        """The gateway refuses a stream: nothing will come for it."""
+        request = self.journal.state.requests[req]
+        self.waiting.pop(req, None)
+        self.journal.control({"kind": "ended", "req": req}, row=False)
+        self._open((request.symbol, request.stream), ts, self.journal.seq - 1, "refused", code)
+
+    def missing(self, key: Key, ts: int, reason: str, code: int | None = None) -> None:
+        """A stream of the watchlist that is not asked for."""
+        self._open(key, ts, self.journal.seq - 1, reason, code)
+
+    def lost(self, ts: int, reason: str) -> None:
+        """The connection is gone, and with it everything that was live; ``ts`` is when the last bytes came."""
+        seq, live = self.journal.seq - 1, self._live()
+        self.waiting.clear()
+        self.event("disconnected", reason)
+        for key in live.values():
+            self._open(key, ts, seq, "disconnected")
+
+    def end(self, ts: int) -> None:
+        """The recorder stops; what was live has been cancelled."""
+        seq, live = self.journal.seq - 1, self._live()
+        for req, (symbol, stream) in live.items():
+            self.event("unsubscribed", None, symbol=symbol, stream=stream, req=req)
+        self.event("session_end", "stopped")
+        for key in live.values():
+            self._open(key, ts, seq, "restart")
+
+    def _live(self) -> dict[int, Key]:
+        state = self.journal.state
+        return {req: (state.requests[req].symbol, state.requests[req].stream) for req in sorted(state.live)}
+
+    def arrived(self, req: int, ts: int, seq: int) -> None:
+        """The first message of a request: its gap ends."""
+        key = self.waiting.pop(req, None)
+        gap = self.journal.state.gaps.get(key) if key else None
+        if gap is not None:
+            self._close(gap, ts, seq)
+
+    def _open(self, key: Key, ts: int, seq: int, reason: str, code: int | None = None) -> None:
+        if key in self.journal.state.gaps:
+            return
+        symbol, stream = key
+        self.event(
+            "gap_start", reason, symbol=symbol, stream=stream, code=code, reason=reason, ts_start=ts, seq_start=seq
+        )
+
+    def _close(self, gap: Gap, ts: int, seq: int) -> None:
+        self.event(
+            "gap_end", gap.reason, symbol=gap.symbol, stream=gap.stream, code=gap.code, reason=gap.reason,
+            ts_start=gap.ts_start, seq_start=gap.seq_start, ts_end=ts, seq_end=seq,
+        )  # fmt: skip

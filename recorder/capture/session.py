@@ -1,0 +1,327 @@
+"""The story of a connection, and of the next one: connect, qualify, subscribe, listen, reconnect, for ever.
+
+Rules:
+- Whatever the gateway does, the answer is to go on; only a journal that cannot be written ends a session.
+- What is asked is on record before it is asked; what is lost is on record from the last byte on.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+import structlog
+
+from recorder.capture import contracts
+from recorder.capture.backoff import backoff
+from recorder.capture.gateway import ConnectError, Gateway, Subscription
+from recorder.capture.ledger import Ledger
+from recorder.capture.lookups import LookupFailedError, Lookups
+from recorder.capture.tap import Tap
+from recorder.capture.watchlist import TICK_BY_TICK_SECONDS, UnfitError, Wanted, Watchlist, is_tick_by_tick
+from recorder.config import Config
+from recorder.wire import codes
+
+_PACE_SECONDS = 1 / 40
+"""Between two requests: IB drops a client that sends more than 50 messages a second."""
+
+_SETTLED_SECONDS = 10.0
+"""A stream that has been asked for and not refused for so long is being received, ticks or not."""
+
+_RETRY_SECONDS = 1800.0
+"""Between two attempts at what was refused."""
+
+_PATIENCE = 5
+"""Refusals of the client id (error 326) before a spare one is tried: an old session takes its time to go."""
+
+_LAST_TICKS_SECONDS = 0.3
+"""How long to listen after cancelling: what the gateway had already sent is still recorded."""
+
+log = structlog.get_logger("recorder.session")
+
+
+class Session:
+    """Records the watchlist of ``config`` until told to stop.
+
+    Attributes:
+        watchlist: what is known of the lines.
+        phase: what is going on, in plain words.
+        parked: streams that were refused, and why.
+    """
+
+    def __init__(self, config: Config, tap: Tap, ledger: Ledger) -> None:
+        self.watchlist = Watchlist(config)
+        self.phase = "starting"
+        self.parked: dict[tuple[str, str], str] = {}
+        self._config = config
+        self._tap = tap
+        self._ledger = ledger
+        self._gateway: Gateway | None = None
+        self._lookups: Lookups | None = None
+        self._asked: dict[int, Wanted] = {}
+        self._subscriptions: dict[int, Subscription] = {}
+        self._tick_by_tick_at: dict[int, float] = {}
+        self._reads = 0
+        self._refused_client_id = 0
+        self._stop = asyncio.Event()
+        self._failure: Exception | None = None
+
+    def stop(self) -> None:
+        """Leave: cancel what is subscribed, and end ``run``."""
+        self._stop.set()
+        if self._gateway is not None and not self._gateway.connected:
+            self._gateway.drop("the recorder stops")
+
+    async def run(self) -> None:
+        """Record until ``stop``.
+
+        Raises:
+            JournalError: the journal cannot be written any more.
+        """
+        self._refuse_over_limit()
+        pauses = self._pauses()
+        reason = ""
+        while not self._stop.is_set():
+            try:
+                await self._connection()
+                pauses, reason = self._pauses(), ""
+            except ConnectError as error:
+                reason = self._outage(error, reason)
+            if self._failure is not None:
+                raise self._failure
+            await self._wait_for_stop(next(pauses))
+        self._ledger.end(self._tap.last_ts)
+
+    # Listener: what the gateway says. ------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> Iterable[bytes]:
+        """Bytes of one read: journal them; returns the frames for ib_async."""
+        arrived = self._tap.take(data, self._ledger.waiting)
+        self._reads += 1
+        for req, seq in arrived.first.items():
+            self._ledger.arrived(req, self._tap.last_ts, seq)
+        if arrived.broken and self._gateway is not None:
+            log.error("the gateway sent what is no message; connecting anew")
+            self._gateway.drop("the stream of messages could not be followed")
+        lookups = self._lookups
+        return [frame for frame in arrived.frames if lookups is None or not lookups.take(frame)]
+
+    def said(self, req: int, code: int, text: str) -> None:
+        """An error or a notice; the message itself is on record already."""
+        if self._lookups is not None:
+            self._lookups.said(req, code, text)
+        wanted = self._asked.get(req)
+        if wanted is not None and code in codes.REFUSED:
+            self._asked.pop(req)
+            self._ledger.refused(req, code, self._tap.last_ts)
+            self._park(wanted, f"{text} ({code})")
+        elif wanted is None and req < 0:
+            log.info("gateway", code=code, text=text)
+
+    def closed(self, reason: str) -> None:
+        """The connection is gone."""
+        if self._lookups is not None:
+            self._lookups.close(reason)
+
+    def failed(self, error: Exception) -> None:
+        """Handling a message failed: nothing that follows can be trusted, so end here and say so."""
+        self._failure = error
+        self._stop.set()
+        if self._gateway is not None:
+            self._gateway.drop("the recorder failed")
+
+    # One connection. -----------------------------------------------------------------------------------------
+
+    async def _connection(self) -> None:
+        """Connect and record until the connection is lost or ``stop``."""
+        settings = self._config.gateway
+        self.phase = f"connecting to {settings.host}:{settings.port}"
+        self._tap.open()
+        gateway = self._gateway = Gateway(self)
+        client_id = self._client_id()
+        version = await gateway.connect(
+            settings.host, settings.port, client_id, settings.connect_timeout_seconds
+        )
+        self._refused_client_id = 0
+        self._lookups = Lookups(gateway, version, settings.connect_timeout_seconds)
+        where = f"{settings.host}:{settings.port} as client {client_id}, protocol version {version}"
+        self._ledger.event("connected", where)
+        log.info("connected", to=where)
+        self.phase = "connected"
+        await self._listen(gateway)
+
+    async def _listen(self, gateway: Gateway) -> None:
+        """Subscribe and keep alive until the connection is lost or ``stop``; then take leave of it."""
+        gateway.ask_data_type(self._config.gateway.market_data_type)
+        tasks = [self._guarded(work, gateway) for work in (self._keep_subscribed, self._keep_alive)]
+        stopping = asyncio.ensure_future(self._stop.wait())
+        lost = asyncio.ensure_future(gateway.until_lost())
+        await asyncio.wait({stopping, lost}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if lost.done():
+            self._lose(lost.result())
+        else:
+            lost.cancel()
+            await self._leave(gateway)
+        self._lookups = None
+        self._asked.clear()
+        self._subscriptions.clear()
+
+    def _lose(self, reason: str) -> None:
+        self.phase = f"disconnected: {reason}"
+        log.warning("disconnected", reason=reason)
+        if self._failure is None:
+            self._ledger.lost(self._tap.last_ts, reason)
+
+    async def _leave(self, gateway: Gateway) -> None:
+        for req, subscription in self._subscriptions.items():
+            if req in self._asked:
+                gateway.cancel(req, subscription)
+        await asyncio.sleep(_LAST_TICKS_SECONDS)
+        gateway.drop("the recorder stops")
+
+    def _guarded(self, work: Callable[[Gateway], Awaitable[None]], gateway: Gateway) -> "asyncio.Task[None]":
+        async def guarded() -> None:
+            try:
+                await work(gateway)
+            except Exception as error:  # noqa: BLE001 - a task's exception would be seen by nobody
+                if gateway.connected:
+                    self.failed(error)
+
+        return asyncio.create_task(guarded())
+
+    async def _keep_alive(self, gateway: Gateway) -> None:
+        """Ask for the time when nothing comes; two misses mean that nobody is there."""
+        misses, seen = 0, -1
+        while True:
+            await asyncio.sleep(self._config.gateway.heartbeat_seconds)
+            misses = misses + 1 if self._reads == seen else 0
+            seen = self._reads
+            if misses > 2:
+                gateway.drop("the gateway does not answer any more")
+                return
+            if misses:
+                gateway.ask_time()
+
+    # Subscriptions. ------------------------------------------------------------------------------------------
+
+    async def _keep_subscribed(self, gateway: Gateway) -> None:
+        wanted = self.watchlist.wanted()
+        while True:
+            await self._qualify()
+            known = [one for one in wanted if one.index in self.watchlist.found]
+            await self._subscribe([one for one in known if one not in self._asked.values()], gateway)
+            self.phase = f"connected, {len(self._asked)} of {len(wanted)} streams subscribed"
+            log.info("subscribed", streams=len(self._asked), parked=len(self.parked))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _qualify(self) -> None:
+        lines = self._config.watchlist
+        unknown = [index for index in range(len(lines)) if index not in self.watchlist.found]
+        await asyncio.gather(*(self._qualify_one(index) for index in unknown))
+
+    async def _qualify_one(self, index: int) -> None:
+        assert self._lookups is not None
+        line, name = self._config.watchlist[index], self.watchlist.name(index)
+        try:
+            answers = await self._lookups.ask(contracts.question(line), name, self._tap.journal)
+            found = self.watchlist.resolve(index, answers)
+        except LookupFailedError as error:
+            self._park_line(index, f"{line.title}: {error}", error.code)
+        except UnfitError as error:
+            self._ledger.event("refused", str(error), symbol=name)
+            self._park_line(index, str(error), 200)
+        else:
+            name = self.watchlist.name(index)
+            row = contracts.instrument(found, name)
+            self._ledger.event("qualified", contracts.candidate(found), symbol=name, instrument=row)
+
+    async def _subscribe(self, wanted: list[Wanted], gateway: Gateway) -> None:
+        """Ask for each stream as soon as IB's pace allows, in watchlist order among those it allows."""
+        loop = asyncio.get_running_loop()
+        waiting = list(wanted)
+        while waiting:
+            due = [self._due(one) for one in waiting]
+            first = next((i for i, at in enumerate(due) if at <= loop.time()), None)
+            if first is None:
+                await asyncio.sleep(min(due) - loop.time())
+                continue
+            self._subscribe_one(waiting.pop(first), gateway)
+            await asyncio.sleep(_PACE_SECONDS)
+
+    def _due(self, wanted: Wanted) -> float:
+        if not is_tick_by_tick(wanted):
+            return 0.0
+        return self._tick_by_tick_at.get(self.watchlist.con_id(wanted), 0.0)
+
+    def _subscribe_one(self, wanted: Wanted, gateway: Gateway) -> None:
+        loop = asyncio.get_running_loop()
+        con_id = self.watchlist.con_id(wanted)
+        if is_tick_by_tick(wanted):
+            self._tick_by_tick_at[con_id] = loop.time() + TICK_BY_TICK_SECONDS
+        subscription = self.watchlist.subscription(wanted)
+        key = (self.watchlist.name(wanted.index), wanted.stream.kind)
+        req = gateway.new_request()
+        show = subscription.show if subscription.stream == "bars" else ""
+        self._ledger.subscribed(req, key, con_id, show, f"con_id {con_id} at {subscription.contract['exchange']}")
+        self._asked[req], self._subscriptions[req] = wanted, subscription
+        self.parked.pop(key, None)
+        gateway.subscribe(req, subscription)
+        loop.call_later(_SETTLED_SECONDS, self._settle, gateway, req)
+
+    def _settle(self, gateway: Gateway, req: int) -> None:
+        if gateway is self._gateway and gateway.connected:
+            try:
+                self._ledger.arrived(req, self._tap.journal.clock(), self._tap.journal.seq)
+            except OSError as error:
+                self.failed(error)
+
+    # What does not work. -------------------------------------------------------------------------------------
+
+    def _refuse_over_limit(self) -> None:
+        for wanted, reason, code in self.watchlist.over_limit():
+            name, stream = self.watchlist.name(wanted.index), wanted.stream.kind
+            self._ledger.event("refused", reason, symbol=name, stream=stream, code=code)
+            self._ledger.missing((name, stream), self._tap.journal.clock(), "refused", code)
+            self._park(wanted, reason)
+
+    def _park_line(self, index: int, reason: str, code: int | None) -> None:
+        for wanted in self.watchlist.wanted():
+            if wanted.index == index:
+                key = (self.watchlist.name(index), wanted.stream.kind)
+                self._ledger.missing(key, self._tap.journal.clock(), "refused", code)
+                self._park(wanted, reason)
+
+    def _park(self, wanted: Wanted, reason: str) -> None:
+        key = (self.watchlist.name(wanted.index), wanted.stream.kind)
+        if self.parked.get(key) != reason:
+            log.warning("not recorded", line=key[0], stream=key[1], reason=reason)
+        self.parked[key] = reason
+
+    def _outage(self, error: ConnectError, previous: str) -> str:
+        """Say why there is no connection, once for each new reason; an attempt that changes nothing is silent."""
+        reason = str(error)
+        self._refused_client_id += error.code == codes.CLIENT_ID_IN_USE
+        self.phase = f"not connected: {reason}"
+        if reason != previous:
+            log.warning("no connection, trying again", reason=reason)
+            self._ledger.event("connect_failed", reason, code=error.code)
+        return reason
+
+    def _client_id(self) -> int:
+        """The configured id; the spare ones in turn only when the gateway goes on saying that it is in use."""
+        settings = self._config.gateway
+        attempts = self._refused_client_id - _PATIENCE
+        spares = settings.spare_client_ids
+        return spares[attempts % len(spares)] if attempts >= 0 and spares else settings.client_id
+
+    def _pauses(self) -> Iterator[float]:
+        settings = self._config.gateway
+        return backoff(settings.reconnect_min_seconds, settings.reconnect_max_seconds, random.Random())  # noqa: S311
+
+    async def _wait_for_stop(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return

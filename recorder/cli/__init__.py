@@ -1,0 +1,99 @@
+"""The commands. Each is a thin shell: it reads the arguments, calls one function, and speaks to a person."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recorder.cli import errors
+
+app = typer.Typer(
+    name="ib-recorder",
+    help="Records live market data from Interactive Brokers and loses nothing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="the YAML file with the watchlist")]
+Root = Annotated[Path, typer.Argument(metavar="ROOT", help="the folder of the recording (storage.root)")]
+
+
+def main() -> None:
+    """Entry point of ``ib-recorder``: no traceback for what a person can mend."""
+    with errors.told():
+        app()
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"ib-recorder {version('ib-recorder')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="the version")] = False,
+) -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="also what the libraries say")] = False,
+) -> None:
+    """The recorder, in the foreground. SIGTERM or Ctrl-C writes everything out and leaves."""
+    from recorder.config import load
+    from recorder.daemon import logs
+    from recorder.daemon.run import run as run_daemon
+
+    loaded = load(config)
+    logs.configure(verbose=verbose)
+    run_daemon(loaded)
+
+
+@app.command()
+def check(
+    config: ConfigFile,
+    connect: Annotated[bool, typer.Option("--connect", help="also ask the gateway about every line")] = False,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="how to answer")] = "text",
+) -> None:
+    """Validate a config; with --connect, also qualify every line against the gateway."""
+    from recorder.cli.check import check as check_config
+
+    raise typer.Exit(check_config(config, connect=connect, as_json=errors.choice(format, "text", "json") == "json"))
+
+
+@app.command()
+def recover(root: Root) -> None:
+    """Turn every journal left behind into Parquet: what `run` does first at start."""
+    from recorder.cli.recover import recover as recover_root
+
+    recover_root(root)
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
+    seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,
+    rate: Annotated[str, typer.Option(help="ticks a second and subscription; max: as fast as the socket takes")] = "5",
+    script: Annotated[Path | None, typer.Option(help="YAML file of failures to play")] = None,
+) -> None:
+    """The simulated gateway alone, for any TWS API client."""
+    from recorder.cli.simulate import simulate as simulate_gateway
+
+    simulate_gateway(port, seed, errors.rate(rate), script)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(help="how long to record")] = 20.0,
+    root: Annotated[Path, typer.Option(metavar="DIR", help="where to; a new folder unless given")] = Path("demo-data"),
+) -> None:
+    """Record the sample watchlist from the simulated gateway, then show what was written and how to read it."""
+    from recorder.cli.demo import demo as run_demo
+
+    run_demo(seconds, root)

@@ -1,0 +1,54 @@
+"""What a person reads when something is wrong: one line each, no traceback, the exit code of the interface."""
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+BAD_CONFIG = 2
+FAILED = 1
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Run a command; turn what a person can mend into a line on standard error and an exit code."""
+    from recorder.config import ConfigError
+    from recorder.journal.folder import NotARecordingError
+    from recorder.journal.lock import RootInUseError
+
+    try:
+        yield
+    except ConfigError as error:
+        _leave(str(error), BAD_CONFIG)
+    except (NotARecordingError, RootInUseError) as error:
+        _leave(str(error), FAILED)
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        _leave(named, FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def choice(given: str, *allowed: str) -> str:
+    """``given`` if it is one of ``allowed``; else a usage error."""
+    if given not in allowed:
+        raise typer.BadParameter(f"{given!r}; one of {', '.join(allowed)}")
+    return given
+
+
+def rate(given: str) -> float:
+    """Ticks a second: a positive number, or ``max``."""
+    try:
+        value = math.inf if given == "max" else float(given)
+    except ValueError:
+        value = -1
+    if not value > 0:
+        raise typer.BadParameter(f"{given!r} is no rate; a positive number, or max", param_hint="--rate")
+    return value
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stderr.write(message.rstrip("\n") + "\n")
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""The running recorder as a process: signals, systemd, timed work, the renderer beside it."""

@@ -1,0 +1,53 @@
+"""Runs the renderer as a process of its own, one at a time, at low priority."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger("recorder.render")
+
+
+class Renderer:
+    """Turns sealed segments into Parquet.
+
+    Attributes:
+        failed: what went wrong last time; None if nothing did. The segments are still there then.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.failed: str | None = None
+        self._root = root
+        self._lock = asyncio.Lock()
+
+    async def render(self, before: int | None, progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """Render the segments numbered below ``before``, or all; a failure is logged and tried again next time."""
+        async with self._lock:
+            command = [sys.executable, "-m", "recorder.render", str(self._root)]
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *([] if before is None else [str(before)]),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            said, errors = await process.communicate()
+            for line in said.splitlines():
+                self._tell(json.loads(line), progress)
+            if process.returncode == 0:
+                self.failed = None
+            else:
+                self.failed = (errors.decode(errors="replace").strip().splitlines() or ["it was killed"])[-1]
+                log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
+
+    def _tell(self, done: dict[str, Any], progress: Callable[[dict[str, Any]], None] | None) -> None:
+        if done["lost"]:
+            log.error("a segment is damaged; kept in journal/set-aside", **done)
+        else:
+            log.info("written", **done)
+        if progress is not None:
+            progress(done)

@@ -1,0 +1,120 @@
+"""``ib-recorder run``: everything put together, in the order in which a tick meets it.
+
+A read of the socket -> ``capture.tap`` journals it -> the journal's segment is sealed by size or time -> the
+renderer's process makes Parquet of it. At start and at the end the same renderer empties the journal.
+"""
+
+import asyncio
+import signal
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from recorder.capture.ledger import Ledger
+from recorder.capture.session import Session
+from recorder.capture.tap import Tap
+from recorder.config import Config
+from recorder.daemon.notify import notify, watchdog_seconds
+from recorder.daemon.renderer import Renderer
+from recorder.journal import folder
+from recorder.journal.folder import Checkpoint
+from recorder.journal.lock import locked
+from recorder.journal.writer import Journal, now
+
+_LATE_SECONDS = 3600
+"""Timed work that comes late by less is still done: a busy loop must not cost a flush."""
+
+log = structlog.get_logger("recorder")
+
+
+def run(config: Config, seconds: float | None = None) -> None:
+    """Record until SIGTERM, SIGINT or, if given, for ``seconds``.
+
+    Raises:
+        NotARecordingError, RootInUseError: the root is not ours to write.
+        OSError: the root cannot be written.
+        JournalError: the disk refused while recording; everything written before is kept.
+    """
+    root = config.storage.root
+    folder.create(root)
+    with locked(root):
+        asyncio.run(_Daemon(config, root).run(seconds))
+
+
+class _Daemon:
+    def __init__(self, config: Config, root: Path) -> None:
+        self._config = config
+        self._root = root
+        self._renderer = Renderer(root)
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def run(self, seconds: float | None) -> None:
+        await self._renderer.render(None)
+        checkpoint = self._checkpoint()
+        storage = self._config.storage
+        self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
+        self._tap = Tap(self._journal, self._render_sealed)
+        self._ledger = Ledger(self._journal)
+        self._ledger.begin(checkpoint, version("ib-recorder"))
+        self._session = Session(self._config, self._tap, self._ledger)
+        self._listen_to_signals(seconds)
+        scheduler = self._schedule()
+        notify("READY=1")
+        log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
+        try:
+            await self._session.run()
+        finally:
+            scheduler.shutdown(wait=False)
+            await self._finish()
+
+    def _checkpoint(self) -> Checkpoint:
+        if not folder.segments(self._root):
+            return folder.load(self._root)
+        # Imported here: the renderer's libraries double the daemon's memory, and this is the rare case.
+        from recorder.render import resume  # noqa: PLC0415
+
+        return resume(self._root)
+
+    def _listen_to_signals(self, seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._session.stop)
+        loop.add_signal_handler(signal.SIGHUP, log.warning, "the watchlist is read at start only; restart to apply")
+        if seconds is not None:
+            loop.call_later(seconds, self._session.stop)
+
+    def _schedule(self) -> AsyncIOScheduler:
+        defaults = {"misfire_grace_time": _LATE_SECONDS, "coalesce": True, "max_instances": 1}
+        scheduler = AsyncIOScheduler(job_defaults=defaults, timezone="UTC")
+        scheduler.add_job(self._seal, "interval", seconds=self._config.storage.flush_seconds)
+        beat = watchdog_seconds()
+        scheduler.add_job(self._sign_of_life, "interval", seconds=min(10.0, beat / 3) if beat else 10.0)
+        scheduler.start()
+        return scheduler
+
+    def _seal(self) -> None:
+        try:
+            self._tap.seal()
+        except OSError as error:
+            self._session.failed(error)
+
+    def _sign_of_life(self) -> None:
+        """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd is told
+        nothing. What the session says of itself is the status."""
+        notify(f"WATCHDOG=1\nSTATUS={self._session.phase}, {self._tap.messages} messages")
+
+    def _render_sealed(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._renderer.render(self._journal.index))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _finish(self) -> None:
+        """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
+        notify("STOPPING=1\nSTATUS=writing everything out")
+        self._journal.close()
+        if self._work:
+            await asyncio.gather(*self._work)
+        await self._renderer.render(None)
+        log.info("stopped", messages=self._tap.messages)

@@ -1,0 +1,284 @@
+"""A recording, as users hold it: every table and every derived view, as a frame."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recorder import schema
+from recorder.reader import frames, sql, views
+from recorder.reader.derive import bars, quotes, trades
+from recorder.reader.errors import NotARecording, UnknownSymbol
+from recorder.reader.frames import Engine, Frame
+from recorder.reader.moments import Moment, Span, moment
+from recorder.reader.scan import exists, scan
+from recorder.reader.snapshot import Snapshot, reading
+
+Symbols: TypeAlias = str | Sequence[str] | None
+"""A line, several, or None for all."""
+
+When: TypeAlias = Moment | None
+"""A moment, or None for no bound."""
+
+_NAMING = ("events", "instruments", "gaps")
+"""The small tables that name every line."""
+
+
+class Database:
+    """A recording, read up to the last journalled tick, also while the daemon writes it.
+
+    Each call sees the recording as it is at that moment. Common to the methods:
+
+    - ``symbol``: a line's name, several, or None for all. A line that was never recorded is an
+      ``UnknownSymbol``; a known one without rows gives an empty frame.
+    - ``start`` (included), ``end`` (excluded): when received; ISO text, date, datetime, pandas Timestamp.
+      Without a zone they are UTC. A date alone is its midnight: ``start="2026-11-22", end="2026-11-23"`` is
+      one day.
+    - ``engine``: ``pandas`` (RangeIndex, rows in order of arrival), ``arrow`` or ``polars``.
+    """
+
+    def __init__(self, root: str | PathLike[str]) -> None:
+        self.root = Path(root)
+        _check(self.root)
+
+    def __repr__(self) -> str:
+        return f"recorder.open({str(self.root)!r})"
+
+    def tables(self) -> list[str]:
+        """Names of the tables, for ``table`` and ``sql``."""
+        return list(schema.TABLES)
+
+    def symbols(self) -> list[str]:
+        """Names of the lines that the recording's events, instruments and gaps speak of, sorted."""
+        return reading(self.root, _lines)
+
+    def table(
+        self,
+        name: str,
+        symbol: Symbols = None,
+        start: When = None,
+        end: When = None,
+        *,
+        engine: Engine = "pandas",
+    ) -> Frame:
+        """Rows of any table as recorded, also of ``quotes`` and ``trades``, whose methods are views.
+
+        Raises:
+            ValueError: no such table, line or engine, or times that are none.
+        """
+        if name not in schema.TABLES:
+            raise ValueError(f"no table {name!r}; there are {', '.join(schema.TABLES)}")
+        wanted, span = _listed(symbol), Span.of(start, end)
+
+        def read(snapshot: Snapshot) -> pa.Table:
+            found = scan(snapshot, name, wanted, span)
+            _check_lines(snapshot, wanted, found)
+            return found
+
+        return self._frame(read, engine)
+
+    def level1(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Level-1 ticks as recorded."""
+        return self.table("level1", symbol, start, end, engine=engine)
+
+    def midpoints(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Tick-by-tick midpoints as recorded."""
+        return self.table("midpoints", symbol, start, end, engine=engine)
+
+    def depth(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Messages of the order book as recorded; ``book`` puts them together."""
+        return self.table("depth", symbol, start, end, engine=engine)
+
+    def greeks(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Option computations as recorded; null where IB says it did not compute."""
+        return self.table("greeks", symbol, start, end, engine=engine)
+
+    def other(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Messages that fit no other table, as recorded."""
+        return self.table("other", symbol, start, end, engine=engine)
+
+    def events(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """What happened to the recording; with ``symbol``, to that line or to all."""
+        return self.table("events", symbol, start, end, engine=engine)
+
+    def gaps(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Closed gaps that overlap the range, by begin. A gap that is still open is in ``coverage``."""
+        return self.table("gaps", symbol, start, end, engine=engine)
+
+    def instruments(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Contract details, a row each time they were fetched."""
+        return self.table("instruments", symbol, start, end, engine=engine)
+
+    def quotes(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Best bid and ask: tick by tick while that was subscribed, else rebuilt from level 1.
+
+        ``source`` tells: ``tick_by_tick``, ``level1`` or ``level1_delayed``. Rebuilt quotes are one row a
+        change, carried forward within a subscription and never across a gap. Null: no quote.
+        """
+        return self._view(views.quotes_of, quotes.SCHEMA, symbol, Span.of(start, end), engine)
+
+    def trades(
+        self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """Trades: tick by tick while that was subscribed, else from level 1.
+
+        ``source`` tells: ``tick_by_tick``; ``rt_volume`` where the subscription brought RTVolume; else ``last``
+        (or ``last_delayed``), a row a LAST price, of which the first of a subscription is ``initial``: the trade
+        before it.
+        """
+        return self._view(views.trades_of, trades.SCHEMA, symbol, Span.of(start, end), engine)
+
+    def bars(
+        self,
+        symbol: Symbols = None,
+        interval: bars.Interval | None = None,
+        start: When = None,
+        end: When = None,
+        *,
+        engine: Engine = "pandas",
+    ) -> Frame:
+        """Bars of ``interval`` ("5s", "1min", "1h", "1D"), made of what ``trades`` shows without the ``initial``.
+
+        A line without trades in the range gets bars of its midpoint; then volume and vwap are null. ``ts`` is
+        the bar's start; what was received in [ts, ts + interval) is in it. Without ``interval``: the recorded
+        5-second bars.
+
+        Raises:
+            ValueError: the interval has no fixed length; see also ``table``.
+        """
+        if interval is None:
+            return self.table("bars", symbol, start, end, engine=engine)
+        bars.length(interval)
+        view = partial(views.bars_of, interval=interval)
+        return self._view(view, bars.SCHEMA, symbol, Span.of(start, end), engine, order="ts")
+
+    def book(
+        self, symbol: str, at: When = None, rows: int | None = None, *, engine: Engine = "pandas"
+    ) -> Frame:
+        """The order book after everything received up to and including ``at`` (None: up to now).
+
+        One row a level, best first: ``level, bid_mm, bid_size, bid, ask, ask_size, ask_mm``; at most ``rows``
+        levels. Empty while depth was not subscribed.
+        """
+        moment_ = None if at is None else moment(at)
+
+        def read(snapshot: Snapshot) -> pa.Table:
+            _check_lines(snapshot, [symbol])
+            return views.book_of(snapshot, symbol, moment_, rows)
+
+        return self._frame(read, engine)
+
+    def coverage(self, date: When = None, *, engine: Engine = "pandas") -> Frame:
+        """Who was recorded when: a row a line and stream, of one UTC day or of all time.
+
+        ``first``, ``last``, ``rows``; ``recorded_seconds``, ``gap_seconds``; ``gaps`` (how many), ``reasons``
+        (seconds by reason, as text), ``open_gap`` (since when, null: none now).
+        """
+        return self._frame(partial(views.coverage_of, span=Span.day(date)), engine)
+
+    def sql(self, query: str, *, engine: Engine = "pandas") -> Frame:
+        """The result of one SELECT, by DuckDB: every table is a view, with the rows' UTC day as ``date``.
+
+        Raises:
+            ValueError: not one reading statement.
+            duckdb.Error: the query is wrong.
+        """
+        return self._frame(partial(sql.select, query=query), engine)
+
+    def _view(
+        self,
+        view: Callable[[Snapshot, views.Lives, str, Span], pa.Table],
+        shape: pa.Schema,
+        symbol: Symbols,
+        span: Span,
+        engine: Engine,
+        *,
+        order: str = "seq",
+    ) -> Frame:
+        wanted = _listed(symbol)
+
+        def read(snapshot: Snapshot) -> pa.Table:
+            lives = views.Lives(snapshot, span)
+            lines = _lines(snapshot) if wanted is None else wanted
+            found = views.merged([view(snapshot, lives, line, span) for line in lines], shape, order)
+            _check_lines(snapshot, wanted, found)
+            return found
+
+        return self._frame(read, engine)
+
+    def _frame(self, read: Callable[[Snapshot], pa.Table], engine: Engine) -> Frame:
+        frames.check(engine)
+        return frames.frame(reading(self.root, read), engine)
+
+
+def _listed(symbol: Symbols) -> list[str] | None:
+    if symbol is None:
+        return None
+    return [symbol] if isinstance(symbol, str) else list(dict.fromkeys(symbol))
+
+
+def _lines(snapshot: Snapshot) -> list[str]:
+    """All lines that the small tables name."""
+    found = (pc.unique(scan(snapshot, table, columns=["symbol"])["symbol"]) for table in _NAMING)
+    return sorted({name for names in found for name in names.to_pylist() if name is not None})
+
+
+def _check_lines(snapshot: Snapshot, wanted: list[str] | None, found: pa.Table | None = None) -> None:
+    seen = set() if found is None else set(pc.unique(found["symbol"]).to_pylist())
+    missing = [symbol for symbol in wanted or [] if symbol not in seen]
+    known = _lines(snapshot) if missing else []
+    for symbol in missing:
+        if symbol not in known and not any(exists(snapshot, table, symbol) for table in schema.MARKET_TABLES):
+            raise UnknownSymbol(symbol, known)
+
+
+def _check(root: Path) -> None:
+    """Refuse what is no recording.
+
+    Raises:
+        NotARecording: with what is there and what was expected.
+    """
+    expected = "a recording has recording.json, journal/ and a folder a table"
+    if not root.is_dir():
+        raise NotARecording(f"{root}: {'a file' if root.exists() else 'no such folder'}; {expected}")
+    named = root / "recording.json"
+    if named.is_file():
+        _check_format(named)
+    elif not any((root / name).is_dir() for name in ("journal", *schema.TABLES)):
+        there = sorted(path.name for path in root.iterdir())[:5]
+        raise NotARecording(f"{root}: holds {', '.join(there) or 'nothing'}; {expected}")
+
+
+def _check_format(named: Path) -> None:
+    try:
+        written = json.loads(named.read_bytes())["format"]
+        newer = written > schema.FORMAT
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotARecording(f'{named}: says no format ({error!r}); expected {{"format": 1, ...}}') from error
+    if newer:
+        raise NotARecording(
+            f"{named}: format {written}; this version reads up to {schema.FORMAT}: update ib-recorder"
+        )

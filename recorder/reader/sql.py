@@ -1,0 +1,61 @@
+"""SQL over the tables: DuckDB in memory, one view a table.
+
+Rule: it reads. One SELECT (or EXPLAIN) a call; anything that could write is refused.
+"""
+
+import re
+
+import duckdb
+import pyarrow as pa
+
+from recorder import schema
+from recorder.reader.snapshot import Snapshot, Vanished
+
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+"""MULTI is what DuckDB calls a PIVOT."""
+
+
+def select(snapshot: Snapshot, query: str) -> pa.Table:
+    """The result of a query over the tables, each with the column ``date`` of its folder.
+
+    Raises:
+        ValueError: not one reading statement.
+        duckdb.Error: the query is wrong.
+        Vanished: a file of the snapshot is gone.
+    """
+    named = [table for table in schema.TABLES if re.search(rf"\b{table}\b", query, re.IGNORECASE)]
+    with duckdb.connect(":memory:") as connection:
+        _check(connection, query)
+        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        try:
+            for table in named or schema.TABLES:
+                _view(connection, snapshot, table)
+            return connection.sql(query).to_arrow_table()
+        except duckdb.IOException as error:
+            if all(file.path.exists() for table in named for file in snapshot.files(table)):
+                raise
+            raise Vanished(str(error)) from error
+
+
+def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    statements = connection.extract_statements(query)
+    if len(statements) != 1 or statements[0].type not in _READS:
+        raise ValueError(f"one SELECT a call, nothing that writes; this is: {query.strip()[:80]}")
+
+
+def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> None:
+    columns = ", ".join(f'"{name}"' for name in schema.schema(table).names)
+    tail = snapshot.tail(table)
+    connection.register(f"tail_of_{table}", tail)
+    day = "ts_end" if table == "gaps" else "ts_recv"
+    parts = [f"SELECT {columns}, CAST({day} AS DATE) AS date FROM tail_of_{table}"]  # noqa: S608 - our names
+    if files := snapshot.files(table):
+        paths = ", ".join(_literal(str(file.path)) for file in files)
+        source = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'date': DATE}})"
+        parts.insert(0, f"SELECT {columns}, date FROM {source}")  # noqa: S608 - quoted by _literal
+    connection.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(parts)}")
+
+
+def _literal(path: str) -> str:
+    """A path that DuckDB takes as it stands: no pattern, no end of text."""
+    return "'" + re.sub(r"([*?\[])", r"[\1]", path).replace("'", "''") + "'"

@@ -1,0 +1,166 @@
+"""What the derived views need from the tables, read no further back than it takes.
+
+Rule: a view of a range is that part of the view of everything. So each reads back from the start of the range
+to where the state at the start is known, and cuts what it read for that.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recorder import schema
+from recorder.reader import sql
+from recorder.reader.derive import bars as bar
+from recorder.reader.derive import book as order_book
+from recorder.reader.derive import coverage as covering
+from recorder.reader.derive import life, quotes, trades
+from recorder.reader.moments import BEGINNING, Span
+from recorder.reader.scan import lookback, scan
+from recorder.reader.snapshot import Snapshot
+
+_LEVEL1 = ("ts_recv", "seq", "symbol", "con_id", "tick_type", "price", "size", "text", "attribs")
+_GAPS = ("symbol", "stream", "ts_start", "seq_start")
+
+
+class Lives:
+    """Beginnings and ends of all streams, as far back as the last that was everything's."""
+
+    def __init__(self, snapshot: Snapshot, span: Span) -> None:
+        read = partial(_events, snapshot)
+        self._events = read(span)
+        if span.start is not None:
+            earlier = lookback(read, span.start, _resets_all, step=timedelta(days=1))
+            self._events = pa.concat_tables([earlier, self._events])
+        self._gaps = scan(snapshot, "gaps", columns=_GAPS)
+
+    def of(self, symbol: str, stream: str) -> life.Life:
+        """The life of one stream."""
+        return life.of_stream(self._events, self._gaps, symbol, stream)
+
+
+def quotes_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span) -> pa.Table:
+    """Best bid and ask of a line."""
+    own = lives.of(symbol, "level1")
+    level1 = _with_state(_level1(snapshot, symbol, quotes.TICK_TYPES), own, span, _both_sides)
+    ticks = scan(snapshot, "quotes", [symbol], span)
+    return _within(quotes.quotes(ticks, lives.of(symbol, "quotes"), level1, own), span)
+
+
+def trades_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span) -> pa.Table:
+    """Trades of a line."""
+    own = lives.of(symbol, "level1")
+    level1 = _with_state(_level1(snapshot, symbol, trades.TICK_TYPES), own, span, _rt_volume)
+    ticks = scan(snapshot, "trades", [symbol], span)
+    return _within(trades.trades(ticks, lives.of(symbol, "trades"), level1, own), span)
+
+
+def bars_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span, interval: bar.Interval) -> pa.Table:
+    """Bars of a line: of trades; without any, of recorded midpoints; else of the quotes' middle."""
+    found = bar.from_trades(trades_of(snapshot, lives, symbol, span), interval)
+    if len(found):
+        return found
+    midpoints = scan(snapshot, "midpoints", [symbol], span)
+    if len(midpoints):
+        named = midpoints.drop_columns("source").append_column(
+            "source", pa.repeat("midpoints", len(midpoints))
+        )
+        return bar.from_midpoints(named, interval)
+    return bar.from_quotes(quotes_of(snapshot, lives, symbol, span), interval)
+
+
+def book_of(snapshot: Snapshot, symbol: str, at: datetime | None, rows: int | None) -> pa.Table:
+    """The order book of a line after everything received up to and including a moment."""
+    span = Span(None, None if at is None else at + timedelta(microseconds=1))
+    life_of = Lives(snapshot, Span(at, span.end)).of(symbol, "depth")
+    seq, since = _begin(life_of, span.end)
+    depth = scan(snapshot, "depth", [symbol], Span(since, span.end), where=pc.field("seq") >= seq)
+    return order_book.table(order_book.replay(depth), rows)
+
+
+def coverage_of(snapshot: Snapshot, span: Span) -> pa.Table:
+    """Who was recorded when, by line and stream."""
+    counts = sql.select(snapshot, _counting(span))
+    events = scan(snapshot, "events", columns=life.COLUMNS)
+    gaps = scan(snapshot, "gaps", None, span)
+    seen = [pc.max(counts["last"]).as_py(), pc.max(events["ts_recv"]).as_py()]
+    begun = [pc.min(counts["first"]).as_py(), pc.min(events["ts_recv"]).as_py()]
+    alive = max(filter(None, seen), default=BEGINNING)
+    begin = span.start or min(filter(None, begun), default=BEGINNING)
+    window = (_micros(begin), _micros(min(span.end or alive, alive)))
+    return covering.coverage(counts, events, gaps, window)
+
+
+def merged(found: list[pa.Table], shape: pa.Schema, order: str) -> pa.Table:
+    """A view of several lines as one table."""
+    whole = pa.concat_tables([shape.empty_table(), *found])
+    return whole if len(found) < 2 else whole.sort_by([(order, "ascending"), ("symbol", "ascending")])
+
+
+def _events(snapshot: Snapshot, span: Span) -> pa.Table:
+    kinds = pc.field("kind").isin(life.KINDS)
+    return scan(snapshot, "events", None, span, where=kinds, columns=life.COLUMNS)
+
+
+def _resets_all(events: pa.Table) -> bool:
+    """Whether one of them begins or ends everything: what lies before it is of no more use."""
+    return len(events.filter(pc.field("symbol").is_null() & pc.field("stream").is_null())) > 0
+
+
+def _level1(snapshot: Snapshot, symbol: str, tick_types: Sequence[int]) -> Callable[[Span], pa.Table]:
+    wanted = pc.field("tick_type").isin(pa.array(tick_types, pa.int16()))
+    return lambda span: scan(snapshot, "level1", [symbol], span, where=wanted, columns=_LEVEL1)
+
+
+def _with_state(
+    read: Callable[[Span], pa.Table], own: life.Life, span: Span, enough: Callable[[pa.Table], bool]
+) -> pa.Table:
+    """The rows of the range behind those that tell the state at its start."""
+    rows = read(span)
+    if span.start is None:
+        return rows
+    seq, floor = _begin(own, span.start)
+    earlier = lookback(read, span.start, enough, step=timedelta(minutes=1), floor=floor)
+    return pa.concat_tables([earlier.filter(pc.field("seq") >= seq), rows])
+
+
+def _begin(own: life.Life, until: datetime | None) -> tuple[int, datetime]:
+    """Number and time from which on rows belong to what is subscribed just before a moment."""
+    seq, ts = own.begin(None if until is None else _micros(until))
+    return seq, BEGINNING + timedelta(microseconds=ts)
+
+
+def _both_sides(rows: pa.Table) -> bool:
+    return {quotes.BID, quotes.ASK} <= set(pc.unique(rows["tick_type"]).to_pylist())
+
+
+def _rt_volume(rows: pa.Table) -> bool:
+    return trades.RT_VOLUME in pc.unique(rows["tick_type"]).to_pylist()
+
+
+def _within(rows: pa.Table, span: Span) -> pa.Table:
+    if span.start is None:
+        return rows
+    return rows.filter(pc.field("ts_recv") >= pa.scalar(span.start, schema.TIME))
+
+
+def _counting(span: Span) -> str:
+    bounds = [f"ts_recv >= {_stamp(span.start)} AND date >= '{span.start:%F}'"] if span.start else []
+    bounds += [f"ts_recv < {_stamp(span.end)} AND date <= '{span.end:%F}'"] if span.end else []
+    where = " AND ".join(["symbol IS NOT NULL", *bounds])
+    parts = [
+        f"SELECT symbol, '{stream}' AS stream, ts_recv FROM {table} WHERE {where}"  # noqa: S608 - our own words
+        for table, stream in covering.TABLES.items()
+    ]
+    counted = "symbol, stream, count(*) AS rows, min(ts_recv) AS first, max(ts_recv) AS last"
+    return f"SELECT {counted} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY ALL"  # noqa: S608 - as above
+
+
+def _stamp(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.isoformat()}'"
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - BEGINNING) // timedelta(microseconds=1)

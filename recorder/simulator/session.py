@@ -1,0 +1,188 @@
+"""One client's session: its bytes in, the gateway's frames out.
+
+Rules:
+- No I/O: ``receive`` and ``pulse`` leave frames in ``out``, whoever holds the socket sends them.
+- A handler for each request stands in ``answers`` and ``subscribe``; what a client may not say ends in an error
+  message, and what is not the protocol in a ProtocolError.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from recorder.simulator import answers, notices, subscribe
+from recorder.simulator.contracts import Instrument
+from recorder.simulator.details import gateway_time
+from recorder.simulator.frames import Message, encode
+from recorder.simulator.inbound import Hello, Inbound
+from recorder.simulator.pacing import VIOLATIONS, HistoryPacing, MessageRate
+from recorder.simulator.requests import Request, RequestError, decode
+from recorder.simulator.world import HMDS_FARM, MARKET_FARMS, SECDEF_FARM, Welcome, World
+from recorder.wire.layouts import frame
+
+BLOCK: Final = 32
+"""Ticks a subscription sends at a time when the rate is unlimited."""
+LINGER: Final = 0.3
+"""Seconds between the last word to a client and the end of its connection."""
+
+
+class Stream(Protocol):
+    """What a subscription sends."""
+
+    def start(self, now: float) -> list[Message]:
+        """What comes first."""
+
+    def more(self, count: int, now: float) -> list[Message]:
+        """What comes next."""
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A live request for market data.
+
+    Attributes:
+        kind: ``level1``, ``ticks``, ``depth`` or ``bars``.
+        data_type: what message 58 last said: 1 live, 2 frozen, 3 delayed, 4 delayed frozen.
+        muted: sends nothing more; a new request does.
+        due: ticks not yet sent, a fraction.
+    """
+
+    kind: str
+    req: int
+    instrument: Instrument
+    stream: Stream
+    data_type: int = 1
+    muted: bool = False
+    due: float = 0.0
+
+
+@dataclass(slots=True)
+class Session:
+    """One connection's protocol.
+
+    Attributes:
+        number: counts connections from 1.
+        welcome: how it is met; empty: properly.
+        out: frames to be sent, in order.
+        closing: seconds until the connection is to end; None: not.
+        data_type: what ``reqMarketDataType`` asked for.
+        clock: the steady clock's latest reading.
+    """
+
+    number: int
+    world: World
+    welcome: Welcome | None = None
+    version: int = 0
+    client_id: int | None = None
+    out: list[bytes] = field(default_factory=list)
+    closing: float | None = None
+    data_type: int = 1
+    clock: float = 0.0
+    subscriptions: dict[tuple[str, int], Subscription] = field(default_factory=dict)
+    history: HistoryPacing = field(default_factory=HistoryPacing)
+    tick_requests: dict[tuple[int, str], float] = field(default_factory=dict)
+    _inbound: Inbound = field(default_factory=Inbound)
+    _rate: MessageRate = field(default_factory=MessageRate)
+    _paced: bool = False
+
+    def receive(self, data: bytes, clock: float) -> None:
+        """Bytes from the client, in any slices.
+
+        Raises:
+            ProtocolError: they are not the protocol; the connection is to be closed.
+        """
+        self.clock = clock
+        for whole in self._inbound.feed(data):
+            if self.closing is not None or self.welcome == "silent":
+                return
+            if isinstance(whole, Hello):
+                self._greet(whole)
+            else:
+                self._request(whole)
+
+    def pulse(self, seconds: float, clock: float) -> list[bytes]:
+        """Time passes: the market data that are due by now."""
+        self.clock = clock
+        now, ticks = self.world.now(), self.world.rate * seconds
+        return [
+            frame
+            for one in self.subscriptions.values()
+            for frame in encode(one.req, self._due(one, ticks, now))
+        ]
+
+    def tell(self, req: int, code: int, *details: object) -> None:
+        """Message 4."""
+        self.out.append(notices.notice(self.version, req, code, notices.text(code, *details)))
+
+    def send(self, *fields: object) -> None:
+        """Any other message."""
+        self.out.append(frame(*map(str, fields)))
+
+    def subscribe(
+        self, kind: str, req: int, instrument: Instrument, stream: Stream, data_type: int = 1
+    ) -> None:
+        """From now on the stream's ticks go to the client."""
+        self.subscriptions[kind, req] = Subscription(kind, req, instrument, stream, data_type)
+
+    def end(self, kind: str, req: int) -> bool:
+        """Forget a subscription; false if there is none."""
+        return self.subscriptions.pop((kind, req), None) is not None
+
+    def _due(self, one: Subscription, ticks: float, now: float) -> list[Message]:
+        if one.muted or self.world.silent(one.instrument):
+            if isinstance(one.stream, subscribe.TickByTick):
+                one.stream.skip()
+            return []
+        if self.world.unlimited:
+            return one.stream.more(BLOCK, now)
+        one.due += ticks
+        whole = int(one.due)
+        one.due -= whole
+        return one.stream.more(whole, now)
+
+    def _greet(self, hello: Hello) -> None:
+        self.version = hello.version
+        self._paced = "+PACEAPI" in hello.options
+        self.send(hello.version, gateway_time(self.world.now()))
+
+    def _request(self, fields: list[str]) -> None:
+        if not self._paced and self._rate.exceeded(self.clock):
+            self.tell(-1, 100, 51, self._rate.violations)
+            self.closing = LINGER if self._rate.violations >= VIOLATIONS else None
+        try:
+            request = decode(fields, self.version)
+        except RequestError as error:
+            self.tell(-1, 320, error)
+            return
+        if self.client_id is None and request.name != "start_api":
+            return
+        HANDLERS[request.name](self, request)
+
+    def start(self, request: Request) -> None:
+        """startApi: the accounts, the next order id and the state of the farms."""
+        client_id = request.number("client_id")
+        if self.welcome == "hello_only" or self.client_id is not None:
+            return
+        if self.welcome == "id_in_use" or self.world.id_in_use(client_id):
+            self.tell(-1, 326)
+            self.closing = LINGER
+            return
+        self.client_id = client_id
+        accounts = () if self.welcome == "no_accounts" else self.world.accounts
+        self.send(15, 1, ",".join(accounts) + "," * (len(accounts) > 1))
+        self.send(9, 1, 1)
+        self._farms()
+
+    def _farms(self) -> None:
+        down = self.world.farms_down
+        for name in MARKET_FARMS:
+            self.tell(-1, 2103 if name in down else 2104, name)
+        self.tell(-1, 2105 if HMDS_FARM in down else 2106, HMDS_FARM)
+        self.tell(-1, 2157 if SECDEF_FARM in down else 2158, SECDEF_FARM)
+
+
+HANDLERS: Final[dict[str, Callable[[Session, Request], None]]] = {
+    "start_api": Session.start,
+    **subscribe.HANDLERS,
+    **answers.HANDLERS,
+}

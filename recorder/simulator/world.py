@@ -1,0 +1,116 @@
+"""What all clients of the gateway share: instruments, tapes, limits, and what is broken just now.
+
+Rules:
+- State without I/O. The clock and the seed are given; a script action changes a field here or a session.
+"""
+
+import math
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from recorder.simulator import tape
+from recorder.simulator.contracts import Instrument, Universe
+from recorder.simulator.frames import dice
+from recorder.simulator.tape import Tape
+from recorder.simulator.universe import universe
+
+if TYPE_CHECKING:
+    from recorder.simulator.session import Session
+
+Welcome: TypeAlias = Literal["silent", "hello_only", "no_accounts", "close", "id_in_use"]
+"""How a connection is met instead of properly."""
+
+HMDS_FARM: Final = "ushmds"
+SECDEF_FARM: Final = "secdefil"
+MARKET_FARMS: Final = ("usfarm", "usfuture", "usopt", "cashfarm", "eufarm", "cryptofarm")
+_MAKERS = {"trades": tape.trade, "quotes": tape.quote}
+
+
+@dataclass(slots=True)
+class World:
+    """The gateway's side of everything.
+
+    Attributes:
+        rate: ticks a second for each subscription; ``math.inf`` for as fast as the socket takes.
+        now: seconds since the epoch, the clock that stamps ticks and bars.
+        read_only: the API setting of that name: requests about orders are refused.
+        market_open: coins trade even when it is not.
+        connected: to IB's servers (1100 when not).
+        competing: another session holds the market data (10197).
+        farms_down: names of the farms that are broken.
+        muted: symbols that never tick, whoever asks.
+        reroutes: conId -> the conId to ask for instead.
+        welcomes: how the next connections are met.
+    """
+
+    seed: int
+    rate: float
+    now: Callable[[], float]
+    max_lines: int = 100
+    max_depth: int = 3
+    max_ticks: int = 5
+    accounts: tuple[str, ...] = ("DU1234567",)
+    read_only: bool = False
+    market_open: bool = True
+    connected: bool = True
+    competing: bool = False
+    farms_down: set[str] = field(default_factory=set)
+    muted: set[str] = field(default_factory=set)
+    reroutes: dict[int, int] = field(default_factory=dict)
+    welcomes: deque[Welcome] = field(default_factory=deque)
+    sessions: "dict[int, Session]" = field(default_factory=dict)
+    universe: Universe = field(init=False)
+    _tapes: dict[tuple[int, str], Tape] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.universe = universe(datetime.fromtimestamp(self.now(), UTC).date())
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether ticks come as fast as the socket takes them."""
+        return math.isinf(self.rate)
+
+    def dice(self, *what: object) -> random.Random:
+        """Random numbers of one stream: the same for the same seed, whatever else goes on."""
+        return dice(self.seed, *what)
+
+    def tape(self, instrument: Instrument, sort: str) -> Tape:
+        """The instrument's ``trades`` or ``quotes``; it begins when first asked for."""
+        key = (instrument.con_id, sort)
+        if key not in self._tapes:
+            self._tapes[key] = Tape(instrument, self.dice("tape", *key), _MAKERS[sort])
+        return self._tapes[key]
+
+    def advance(self, seconds: float) -> None:
+        """Time passes for all tapes of open markets. At an unlimited rate readers drive them."""
+        if self.unlimited:
+            return
+        now = self.now()
+        for one in self._tapes.values():
+            if self.trades_now(one.instrument):
+                one.advance(seconds, self.rate, now)
+
+    def trades_now(self, instrument: Instrument) -> bool:
+        """Whether its market is open."""
+        return self.market_open or instrument.sec_type == "CRYPTO"
+
+    def silent(self, instrument: Instrument) -> bool:
+        """Whether no tick of it gets through just now."""
+        return (
+            not self.connected
+            or not self.trades_now(instrument)
+            or instrument.farm in self.farms_down
+            or instrument.symbol in self.muted
+        )
+
+    def count(self, *kinds: str) -> int:
+        """Subscriptions of some kinds, of all clients together: the account's limits are shared."""
+        return sum(kind in kinds for session in self.sessions.values() for kind, _ in session.subscriptions)
+
+    def id_in_use(self, client_id: int) -> bool:
+        """Whether a session has started with that client id and is not yet gone."""
+        return any(session.client_id == client_id for session in self.sessions.values())
