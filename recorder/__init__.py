@@ -7,12 +7,12 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from recorder.reader import NotARecording, UnknownSymbol, open  # noqa: A004 - recorder.open is the promised name
+from recorder.reader import Damaged, NotARecording, UnknownSymbol, open  # noqa: A004 - recorder.open is the promised name
 
 if TYPE_CHECKING:
     from recorder.reader import Database
 
-__all__ = ["Database", "NotARecording", "UnknownSymbol", "__version__", "open"]
+__all__ = ["Damaged", "Database", "NotARecording", "UnknownSymbol", "__version__", "open"]
 
 try:
     __version__ = version("ib-recorder")

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-FORMAT = 1
-"""Version of the recording's format; stands in every Parquet file and in ``recording.json``."""
-
 TIME = pa.timestamp("us", tz="UTC")
 
 

@@ -101,8 +101,8 @@ def parse(content: bytes) -> Document:
     text = _decoded(content)
     try:
         root = _compose(text)
-        flaws: list[Flaw] = []
-        data = _data(root, (), flaws, ()) if root is not None else None
+        walk = _Walk()
+        data = walk.data(root, ()) if root is not None else None
     except MarkedYAMLError as error:
         raise NotYaml(_error_place(error), _complaint(error)) from None
     except ReaderError as error:
@@ -113,7 +113,7 @@ def parse(content: bytes) -> Document:
         raise NotYaml((1, 1), f"not YAML: {error}; check the file") from None
     except RecursionError:
         raise NotYaml((1, 1), "nested too deeply; four levels are all a config needs") from None
-    return Document(data, tuple(flaws), root)
+    return Document(data, tuple(walk.flaws), root)
 
 
 def _decoded(content: bytes) -> str:
@@ -131,33 +131,54 @@ def _compose(text: str) -> Node | None:
     return root
 
 
-def _data(node: Node, key: Key, flaws: list[Flaw], above: tuple[Node, ...]) -> Data:
-    if any(node is one for one in above):
-        raise NotYaml(_place(node), "an alias inside its own anchor; write the value out")
-    if str(node.tag) not in _PLAIN:
-        flaws.append(
-            Flaw(key, _place(node), f"the tag {_tag(node)} is not known here; write the plain value")
-        )
-    above = (*above, node)
-    if isinstance(node, MappingNode):
-        return {name: _data(value, (*key, name), flaws, above) for name, value in _pairs(node, key, flaws)}
-    if isinstance(node, SequenceNode):
-        return tuple(_data(value, (*key, index), flaws, above) for index, value in enumerate(node.value))
-    return _scalar(node)
+class _Walk:
+    """Turns nodes into plain data, each node once however many aliases name it."""
+
+    def __init__(self) -> None:
+        self.flaws: list[Flaw] = []
+        self._open: set[int] = set()
+        self._done: dict[int, Data] = {}
+
+    def data(self, node: Node, key: Key) -> Data:
+        if id(node) in self._done:
+            return self._done[id(node)]
+        if id(node) in self._open:
+            raise NotYaml(_place(node), "an alias inside its own anchor; write the value out")
+        self._open.add(id(node))
+        if str(node.tag) not in _PLAIN:
+            self._flaw(key, node, f"the tag {_tag(node)} is not known here; write the plain value")
+        self._done[id(node)] = data = self._inside(node, key)
+        return data
+
+    def _inside(self, node: Node, key: Key) -> Data:
+        if isinstance(node, MappingNode):
+            return {name: self.data(value, (*key, name)) for name, value in self._pairs(node, key)}
+        if isinstance(node, SequenceNode):
+            return tuple(self.data(value, (*key, index)) for index, value in enumerate(node.value))
+        if not _is_whole(node.value):
+            self._flaw(key, node, "has half a character in it; write the character itself")
+            return str(node.value.encode("ascii", "replace"), "ascii")
+        return _scalar(node)
+
+    def _pairs(self, node: MappingNode, key: Key) -> Iterator[tuple[str, Node]]:
+        first: dict[str, int] = {}
+        for name, value in node.value:
+            if not isinstance(name, ScalarNode) or not _is_whole(name.value):
+                self._flaw(key, name, "a key is not a word; write it as NAME: VALUE")
+            elif name.value in first:
+                again = f"given twice, first on line {first[name.value]}; keep one of the two"
+                self._flaw((*key, name.value), name, again)
+            else:
+                first[name.value] = _place(name)[0]
+                yield name.value, value
+
+    def _flaw(self, key: Key, node: Node, message: str) -> None:
+        self.flaws.append(Flaw(key, _place(node), message))
 
 
-def _pairs(node: MappingNode, key: Key, flaws: list[Flaw]) -> Iterator[tuple[str, Node]]:
-    first: dict[str, int] = {}
-    for name, value in node.value:
-        place = _place(name)
-        if not isinstance(name, ScalarNode):
-            flaws.append(Flaw(key, place, "a key is not a word; write it as NAME: VALUE"))
-        elif name.value in first:
-            again = f"given twice, first on line {first[name.value]}; keep one of the two"
-            flaws.append(Flaw((*key, name.value), place, again))
-        else:
-            first[name.value] = place[0]
-            yield name.value, value
+def _is_whole(text: str) -> bool:
+    r"""Whether ``text`` is free of surrogates, which an escape such as ``\ud800`` can bring in."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _integer(text: str) -> int:

@@ -148,9 +148,9 @@ def _identity(entry: Entry) -> str | None:
     """What tells the line from others in the data: its name, or its whole contract where IB names it."""
     if name := contracts.label(entry):
         return f"name {name}"
-    if any(contracts.flaws(entry)):
-        return None
     contract = contracts.filled({key: value for key, value in entry.items() if key != "streams"})
+    if any(contracts.flaws(entry)) or any(isinstance(value, tuple | Mapping) for value in contract.values()):
+        return None  # a wrong line, told elsewhere
     return f"contract {sorted(contract.items())!r}"
 
 

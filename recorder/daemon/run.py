@@ -26,6 +26,9 @@ from recorder.journal.writer import Journal, now
 _LATE_SECONDS = 3600
 """Timed work that comes late by less is still done: a busy loop must not cost a flush."""
 
+_MANY_SEGMENTS = 8
+"""So many sealed segments are rendered before their time: starting the renderer costs as much as half a segment."""
+
 log = structlog.get_logger("recorder")
 
 
@@ -48,6 +51,7 @@ class _Daemon:
         self._config = config
         self._root = root
         self._renderer = Renderer(root)
+        self._waiting = 0
         self._work: set[asyncio.Task[None]] = set()
 
     async def run(self, seconds: float | None) -> None:
@@ -55,7 +59,7 @@ class _Daemon:
         checkpoint = self._checkpoint()
         storage = self._config.storage
         self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
-        self._tap = Tap(self._journal, self._render_sealed)
+        self._tap = Tap(self._journal, self._sealed)
         self._ledger = Ledger(self._journal)
         self._ledger.begin(checkpoint, version("ib-recorder"))
         self._session = Session(self._config, self._tap, self._ledger)
@@ -94,18 +98,28 @@ class _Daemon:
         scheduler.start()
         return scheduler
 
-    def _seal(self) -> None:
+    async def _seal(self) -> None:
         try:
             self._tap.seal()
+            self._render_sealed()
         except OSError as error:
             self._session.failed(error)
 
-    def _sign_of_life(self) -> None:
-        """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd is told
-        nothing. What the session says of itself is the status."""
+    async def _sign_of_life(self) -> None:
+        """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd hears nothing.
+
+        A coroutine, because the scheduler would run a plain function in a thread that never hangs.
+        """
         notify(f"WATCHDOG=1\nSTATUS={self._session.phase}, {self._tap.messages} messages")
 
+    def _sealed(self) -> None:
+        """A segment was sealed by its size: rendered with the next flush, or sooner if many are waiting."""
+        self._waiting += 1
+        if self._waiting >= _MANY_SEGMENTS:
+            self._render_sealed()
+
     def _render_sealed(self) -> None:
+        self._waiting = 0
         task = asyncio.get_running_loop().create_task(self._renderer.render(self._journal.index))
         self._work.add(task)
         task.add_done_callback(self._work.discard)

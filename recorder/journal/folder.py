@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from recorder.journal.state import State
-from recorder.schema import FORMAT, TABLES
+
+FORMAT = 1
+"""Version of the recording's format; stands in ``recording.json`` and in every Parquet file."""
 
 
 class NotARecordingError(ValueError):
@@ -118,7 +120,7 @@ def sync_folder(folder: Path) -> None:
 def _refuse_foreign(root: Path) -> None:
     if root.exists() and not root.is_dir():
         raise NotARecordingError(f"{root}: is a file; storage.root must be a folder")
-    known = {*TABLES, "journal", "staging", "recording.json.new"}
+    known = {"journal", "staging", "recording.json.new"}
     foreign = [entry.name for entry in root.iterdir() if entry.name not in known] if root.exists() else []
     if foreign:
         raise NotARecordingError(

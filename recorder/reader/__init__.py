@@ -13,12 +13,12 @@ Rules:
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from recorder.reader.errors import NotARecording, UnknownSymbol
+from recorder.reader.errors import Damaged, NotARecording, UnknownSymbol
 
 if TYPE_CHECKING:
     from recorder.reader.database import Database
 
-__all__ = ["Database", "NotARecording", "UnknownSymbol", "open"]
+__all__ = ["Damaged", "Database", "NotARecording", "UnknownSymbol", "open"]
 
 
 def open(root: str | PathLike[str]) -> "Database":  # noqa: A001 - recorder.open is the promised name

@@ -11,8 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.journal.folder import FORMAT
 from recorder.reader import frames, sql, views
-from recorder.reader.derive import bars, quotes, trades
+from recorder.reader.derive.bars import SCHEMA as BARS
+from recorder.reader.derive.bars import Interval, length
+from recorder.reader.derive.quotes import SCHEMA as QUOTES
+from recorder.reader.derive.trades import SCHEMA as TRADES
 from recorder.reader.errors import NotARecording, UnknownSymbol
 from recorder.reader.frames import Engine, Frame
 from recorder.reader.moments import Moment, Span, moment
@@ -138,29 +142,29 @@ class Database:
         ``source`` tells: ``tick_by_tick``, ``level1`` or ``level1_delayed``. Rebuilt quotes are one row a
         change, carried forward within a subscription and never across a gap. Null: no quote.
         """
-        return self._view(views.quotes_of, quotes.SCHEMA, symbol, Span.of(start, end), engine)
+        return self._view(views.quotes_of, QUOTES, symbol, Span.of(start, end), engine)
 
     def trades(
         self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
     ) -> Frame:
         """Trades: tick by tick while that was subscribed, else from level 1.
 
-        ``source`` tells: ``tick_by_tick``; ``rt_volume`` where the subscription brought RTVolume; else ``last``
-        (or ``last_delayed``), a row a LAST price, of which the first of a subscription is ``initial``: the trade
-        before it.
+        ``source`` tells: ``tick_by_tick``; ``rt_volume`` where the subscription brought RTVolume; else
+        ``last`` (or ``last_delayed``), a row a LAST price, of which the first of a subscription is
+        ``initial``: the trade before it.
         """
-        return self._view(views.trades_of, trades.SCHEMA, symbol, Span.of(start, end), engine)
+        return self._view(views.trades_of, TRADES, symbol, Span.of(start, end), engine)
 
     def bars(
         self,
         symbol: Symbols = None,
-        interval: bars.Interval | None = None,
+        interval: Interval | None = None,
         start: When = None,
         end: When = None,
         *,
         engine: Engine = "pandas",
     ) -> Frame:
-        """Bars of ``interval`` ("5s", "1min", "1h", "1D"), made of what ``trades`` shows without the ``initial``.
+        """Bars of ``interval`` ("5s", "1min", "1h", "1D"), made of ``trades`` without the ``initial``.
 
         A line without trades in the range gets bars of its midpoint; then volume and vwap are null. ``ts`` is
         the bar's start; what was received in [ts, ts + interval) is in it. Without ``interval``: the recorded
@@ -171,9 +175,9 @@ class Database:
         """
         if interval is None:
             return self.table("bars", symbol, start, end, engine=engine)
-        bars.length(interval)
+        length(interval)
         view = partial(views.bars_of, interval=interval)
-        return self._view(view, bars.SCHEMA, symbol, Span.of(start, end), engine, order="ts")
+        return self._view(view, BARS, symbol, Span.of(start, end), engine, order="ts")
 
     def book(
         self, symbol: str, at: When = None, rows: int | None = None, *, engine: Engine = "pandas"
@@ -183,11 +187,11 @@ class Database:
         One row a level, best first: ``level, bid_mm, bid_size, bid, ask, ask_size, ask_mm``; at most ``rows``
         levels. Empty while depth was not subscribed.
         """
-        moment_ = None if at is None else moment(at)
+        until = None if at is None else moment(at)
 
         def read(snapshot: Snapshot) -> pa.Table:
             _check_lines(snapshot, [symbol])
-            return views.book_of(snapshot, symbol, moment_, rows)
+            return views.book_of(snapshot, symbol, until, rows)
 
         return self._frame(read, engine)
 
@@ -275,10 +279,10 @@ def _check(root: Path) -> None:
 def _check_format(named: Path) -> None:
     try:
         written = json.loads(named.read_bytes())["format"]
-        newer = written > schema.FORMAT
+        newer = written > FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise NotARecording(f'{named}: says no format ({error!r}); expected {{"format": 1, ...}}') from error
     if newer:
         raise NotARecording(
-            f"{named}: format {written}; this version reads up to {schema.FORMAT}: update ib-recorder"
+            f"{named}: format {written}; this version reads up to {FORMAT}: update ib-recorder"
         )

@@ -8,6 +8,10 @@ class NotARecording(ValueError):  # noqa: N818 - reads as a sentence where it is
     """The folder is no recording, or one this version cannot read."""
 
 
+class Damaged(OSError):  # noqa: N818 - as above
+    """A Parquet file that does not read: torn, or a page whose checksum does not hold."""
+
+
 class UnknownSymbol(ValueError):  # noqa: N818 - as above
     """A line that was never part of the recording."""
 

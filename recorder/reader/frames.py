@@ -1,8 +1,8 @@
 """From Arrow to the frame a user asked for.
 
-Rules for pandas: a plain RangeIndex, rows in order of arrival, times as UTC datetimes in microseconds. Dtypes do
-not depend on the rows: whole numbers and flags that may be missing are pandas' nullable ``Int32``, ``Int64`` and
-``boolean``.
+Rules for pandas: a plain RangeIndex, rows in order of arrival, times as UTC datetimes in microseconds. Dtypes
+do not depend on the rows: whole numbers and flags that may be missing are pandas' nullable ``Int32``,
+``Int64`` and ``boolean``.
 """
 
 from typing import Any, Literal, TypeAlias

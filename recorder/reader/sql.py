@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from recorder import schema
-from recorder.reader.snapshot import Snapshot, Vanished
+from recorder.reader.snapshot import Snapshot, Vanished, day_column
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what DuckDB calls a PIVOT."""
@@ -26,7 +26,7 @@ def select(snapshot: Snapshot, query: str) -> pa.Table:
     named = [table for table in schema.TABLES if re.search(rf"\b{table}\b", query, re.IGNORECASE)]
     with duckdb.connect(":memory:") as connection:
         _check(connection, query)
-        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false; CREATE SCHEMA tail")
         try:
             for table in named or schema.TABLES:
                 _view(connection, snapshot, table)
@@ -45,10 +45,11 @@ def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> None:
     columns = ", ".join(f'"{name}"' for name in schema.schema(table).names)
-    tail = snapshot.tail(table)
-    connection.register(f"tail_of_{table}", tail)
-    day = "ts_end" if table == "gaps" else "ts_recv"
-    parts = [f"SELECT {columns}, CAST({day} AS DATE) AS date FROM tail_of_{table}"]  # noqa: S608 - our names
+    connection.register("rows", snapshot.tail(table))
+    connection.execute(f"CREATE TABLE tail.{table} AS FROM rows")
+    connection.unregister("rows")
+    day = f"CAST({day_column(table)} AS DATE) AS date"
+    parts = [f"SELECT {columns}, {day} FROM tail.{table}"]  # noqa: S608 - our own names
     if files := snapshot.files(table):
         paths = ", ".join(_literal(str(file.path)) for file in files)
         source = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'date': DATE}})"

@@ -85,12 +85,14 @@ def coverage_of(snapshot: Snapshot, span: Span) -> pa.Table:
     counts = sql.select(snapshot, _counting(span))
     events = scan(snapshot, "events", columns=life.COLUMNS)
     gaps = scan(snapshot, "gaps", None, span)
-    seen = [pc.max(counts["last"]).as_py(), pc.max(events["ts_recv"]).as_py()]
-    begun = [pc.min(counts["first"]).as_py(), pc.min(events["ts_recv"]).as_py()]
-    alive = max(filter(None, seen), default=BEGINNING)
+    begun, seen = (
+        [how(counts[name]).as_py(), how(events["ts_recv"]).as_py()]
+        for how, name in ((pc.min, "first"), (pc.max, "last"))
+    )
     begin = span.start or min(filter(None, begun), default=BEGINNING)
-    window = (_micros(begin), _micros(min(span.end or alive, alive)))
-    return covering.coverage(counts, events, gaps, window)
+    alive = max(filter(None, seen), default=begin)
+    end = span.end if span.end and _goes_on(snapshot, span.end) else min(span.end or alive, alive)
+    return covering.coverage(counts, events, gaps, (_micros(begin), _micros(end)))
 
 
 def merged(found: list[pa.Table], shape: pa.Schema, order: str) -> pa.Table:
@@ -122,7 +124,7 @@ def _with_state(
     if span.start is None:
         return rows
     seq, floor = _begin(own, span.start)
-    earlier = lookback(read, span.start, enough, step=timedelta(minutes=1), floor=floor)
+    earlier = lookback(read, span.start, enough, step=timedelta(hours=1), floor=floor)
     return pa.concat_tables([earlier.filter(pc.field("seq") >= seq), rows])
 
 
@@ -156,6 +158,16 @@ def _counting(span: Span) -> str:
     ]
     counted = "symbol, stream, count(*) AS rows, min(ts_recv) AS first, max(ts_recv) AS last"
     return f"SELECT {counted} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY ALL"  # noqa: S608 - as above
+
+
+def _goes_on(snapshot: Snapshot, midnight: datetime) -> bool:
+    """Whether the recording lived to see a UTC midnight."""
+    later = pc.field("ts_recv") >= pa.scalar(midnight, schema.TIME)
+    return any(
+        any(file.day >= midnight.date() for file in snapshot.files(table))
+        or len(snapshot.tail(table).filter(later))
+        for table in schema.SEQUENCED
+    )
 
 
 def _stamp(moment: datetime) -> str:

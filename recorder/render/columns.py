@@ -61,7 +61,9 @@ def _gather(raw: Bytes, starts: Positions, ends: Positions) -> Bytes:
     """The frames' bytes, one behind the other."""
     lengths = ends - starts
     offsets = np.cumsum(lengths) - lengths
-    return raw[np.arange(lengths.sum()) + np.repeat(starts - offsets, lengths)]
+    # 32 bits are enough for positions in a chunk, and half the memory to go through.
+    shifts = np.repeat((starts - offsets).astype(np.int32), lengths)
+    return raw[np.arange(lengths.sum(), dtype=np.int32) + shifts]
 
 
 def _fit(fields: Bytes, nuls: Positions, lengths: Positions, width: int) -> npt.NDArray[np.bool_]:

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recorder import schema
-from recorder.journal.folder import sync_folder
+from recorder.journal.folder import FORMAT, sync_folder
+from recorder.render.tables import by_number
 
 ROW_GROUP = 122_880
 _DAY = 86_400_000_000
@@ -63,7 +64,7 @@ def partitions(tables: dict[str, pa.Table], first_seq: int, last_seq: int) -> It
         time = "ts_end" if name == "gaps" else "ts_recv"
         days = table[time].cast(pa.int64()).to_numpy() // _DAY
         for day in np.unique(days).tolist():
-            rows = table.filter(pa.array(days == day))
+            rows = table if (days == day).all() else table.filter(pa.array(days == day))
             numbers = (first_seq, last_seq)
             if name in schema.SEQUENCED:
                 bounds = pc.min_max(rows["seq"]).as_py()
@@ -92,6 +93,7 @@ def publish(root: Path, partition: Partition) -> Published:
 
 def write(path: Path, rows: pa.Table, table: str) -> None:
     """Write and fsync one file, encoded as measured best for ticks; texts come out as plain strings."""
+    rows = rows.replace_schema_metadata({"ib-recorder.format": str(FORMAT), "ib-recorder.table": table})
     plain = [column for column in ("ts_recv", "ts_event", "price") if column in rows.column_names]
     with path.open("wb") as file:
         pq.write_table(
@@ -116,11 +118,10 @@ def write(path: Path, rows: pa.Table, table: str) -> None:
 
 
 def _sorted(rows: pa.Table) -> pa.Table:
-    """By symbol, then in the order of arrival, which the rows come in."""
-    symbols = rows["symbol"].combine_chunks()
-    if not len(symbols):
-        return rows
-    return rows.take(pa.array(np.argsort(_alphabetical(symbols), kind="stable")))
+    """By symbol, then by number."""
+    places = _alphabetical(rows["symbol"].combine_chunks())
+    order = by_number(rows["seq"].to_numpy()) if "seq" in rows.column_names else np.arange(len(rows))
+    return rows.take(pa.array(order[np.argsort(places[order], kind="stable")]))
 
 
 def _alphabetical(symbols: pa.DictionaryArray) -> npt.NDArray[np.int16]:

@@ -104,13 +104,12 @@ def _layout_rows(frames: Frames, indices: Positions, layout: Layout) -> tuple[pa
 
 def _bind(req: pa.Array, requests: dict[int, Request]) -> tuple[npt.NDArray[np.bool_], Positions]:
     """Which request ids were asked, and the position of each in ``requests``."""
-    asked = np.fromiter(requests, np.int64, len(requests))
     ids = pc.fill_null(req, -1).to_numpy(zero_copy_only=False)
-    if not len(asked):
-        return np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.int64)
-    order = np.argsort(asked)
-    place = order[np.minimum(np.searchsorted(asked, ids, sorter=order), len(asked) - 1)]
-    return asked[place] == ids, place
+    largest = max(requests, default=0)
+    places = np.full(largest + 2, -1, np.int64)
+    places[list(requests)] = np.arange(len(requests))
+    place = places[np.where((ids < 0) | (ids > largest), largest + 1, ids)]
+    return place >= 0, place
 
 
 def _own(frames: Frames, indices: Positions) -> dict[str, pa.Array]:

@@ -26,7 +26,7 @@ class Rendered:
     """What a segment holds.
 
     Attributes:
-        tables: table name to its rows, in order of ``seq``; texts that repeat are dictionaries.
+        tables: table name to its rows, in no order; texts that repeat are dictionaries.
         first_seq: number of its first row.
         next_seq: number behind its last row.
         last_ts: when its last record was written, microseconds.
@@ -55,7 +55,9 @@ def render(segment: bytes) -> Rendered:
 
 
 def plain(table: pa.Table, name: str) -> pa.Table:
-    """The table with the schema that readers see: no dictionaries."""
+    """The table as readers see it: no dictionaries, in order of ``seq``."""
+    if name in schema.SEQUENCED:
+        table = table.take(pa.array(by_number(table["seq"].to_numpy())))
     return table.cast(schema.schema(name))
 
 
@@ -86,7 +88,7 @@ class _Reading:
         self._keep(self._stretch.flush())
         for name, found in self._told.items():
             self._parts[name].append(events.table(name, found))
-        self._rendered.tables = {name: _in_order(name, tables) for name, tables in self._parts.items()}
+        self._rendered.tables = {name: _joined(tables) for name, tables in self._parts.items()}
         return self._rendered
 
     def _count(self, record: Record) -> None:
@@ -123,13 +125,9 @@ class _Reading:
             self._told["instruments"].append(content["instrument"] | {"ts_recv": record.ts})
 
 
-def _in_order(name: str, tables: list[pa.Table]) -> pa.Table:
-    """Rows of several pieces in order of ``seq``, where the table has one."""
-    whole = pa.concat_tables([_encoded(table) for table in tables]).unify_dictionaries().combine_chunks()
-    if name not in schema.SEQUENCED:
-        return whole
-    seq = whole["seq"].to_numpy()
-    return whole.take(pa.array(by_number(seq)))
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """The pieces as one, each column in one stretch of memory."""
+    return pa.concat_tables([_encoded(table) for table in tables]).unify_dictionaries().combine_chunks()
 
 
 def by_number(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ Rules:
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from recorder.simulator import junk as junk_frames
 from recorder.simulator import notices
@@ -77,8 +77,8 @@ def unmute(stage: Stage, symbol: str) -> None:
 
 
 def error(stage: Stage, code: int, text: str = "", symbol: str = "", ends: bool = False) -> None:
-    """An error for a symbol's subscriptions, for all (``symbol: all``), or for none (-1); ``ends``: they are over."""
-    words = text or notices.text(code, "")
+    """An error for a symbol's subscriptions (``all``: for all; none: for -1); ``ends``: they are over."""
+    words = text or notices.text(code, "", "")
     if not symbol:
         for session in _sessions(stage):
             session.out.append(notices.notice(session.version, -1, code, words))
@@ -88,10 +88,8 @@ def error(stage: Stage, code: int, text: str = "", symbol: str = "", ends: bool 
             session.end(one.kind, one.req)
 
 
-def farm(stage: Stage, name: str, state: str) -> None:
-    """A data farm breaks (``state: down``) or is back (``up``): 2103/2104, for hmds 2105/2106, secdef 2157/2158."""
-    if state not in {"down", "up"}:
-        raise ValueError(f"state is {state!r}; it must be down or up")
+def farm(stage: Stage, name: str, state: Literal["down", "up"]) -> None:
+    """A data farm breaks (``state: down``) or is back (``up``): 2103 or 2104 and their like."""
     broken = 2105 if name.endswith("hmds") else 2157 if name.startswith("secdef") else 2103
     change = stage.world.farms_down.add if state == "down" else stage.world.farms_down.discard
     change(name)
@@ -104,10 +102,8 @@ def lost(stage: Stage) -> None:
     _tell_all(stage, 1100)
 
 
-def restored(stage: Stage, data: str = "kept") -> None:
-    """IB's servers are back: ``data: kept`` is 1102; ``data: lost`` is 1101 and every subscription forgotten."""
-    if data not in {"kept", "lost"}:
-        raise ValueError(f"data is {data!r}; it must be kept or lost")
+def restored(stage: Stage, data: Literal["kept", "lost"] = "kept") -> None:
+    """IB's servers are back: 1102, or with ``data: lost`` 1101 and every subscription forgotten."""
     stage.world.connected = True
     for session in _sessions(stage) if data == "lost" else ():
         session.subscriptions.clear()
@@ -161,10 +157,8 @@ def open_market(stage: Stage) -> None:
             refresh_data_type(session, one.req)
 
 
-def junk(stage: Stage, kind: str = "all") -> None:
+def junk(stage: Stage, kind: junk_frames.Kind = "all") -> None:
     """Malformed frames, one kind or each; bound to the first subscription where they are bound to any."""
-    if kind != "all" and kind not in junk_frames.KINDS:
-        raise ValueError(f"kind is {kind!r}; it must be all or one of {', '.join(junk_frames.KINDS)}")
     kinds = junk_frames.KINDS if kind == "all" else (kind,)
     for link in stage.links.values():
         req = next((one.req for one in link.session.subscriptions.values()), -1)
@@ -179,7 +173,7 @@ def huge_length(stage: Stage) -> None:
 
 
 def competing_session(stage: Stage, seconds: float = math.inf) -> None:
-    """Another session takes the market data: 10197 ends every subscription, and refuses new ones meanwhile."""
+    """Another session takes the market data: 10197 ends every subscription and refuses new ones."""
     stage.world.competing = True
     for session, one in list(_subscriptions(stage, "all")):
         session.tell(one.req, 10197)
@@ -247,7 +241,8 @@ ACTIONS: Final[dict[str, Callable[..., None]]] = {
     action.__name__: action
     for action in (
         drop, reset, freeze, slow, mute, unmute, error, farm, lost, restored, refuse_id, accept_but_silent,
-        hello_then_nothing, empty_accounts, close_at_once, refuse_connections, close_market, open_market, junk,
+        hello_then_nothing, empty_accounts, close_at_once, refuse_connections, close_market, open_market,
+        junk,
         huge_length, competing_session, depth_reset, depth_halt, reroute,
     )
 }  # fmt: skip

@@ -1,25 +1,23 @@
-"""Requests with one answer: contracts, time, history, exchanges, and the little of accounts that clients ask for.
+"""Requests with one answer: contracts, time, history, exchanges, the little of accounts clients need.
 
 Rules:
 - No I/O; frames go to ``session.out``.
-- Orders are none of this gateway's business: it refuses them as a read-only session does. With the API setting
-  "read-only" it also refuses to list them, and as the real one never says where the list would end.
+- Orders are none of this gateway's business: it refuses them as a read-only session does. With the API
+  setting "read-only" it also refuses to list them, and as the real one never says where the list would
+  end.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from recorder.simulator import history, notices
 from recorder.simulator.details import details, option_chains, symbol_samples
 from recorder.simulator.frames import UNSET_INT
 from recorder.simulator.requests import Request
-from recorder.simulator.subscribe import find
+from recorder.simulator.subscribe import Handler, find
 from recorder.simulator.world import HMDS_FARM, SECDEF_FARM
 
 if TYPE_CHECKING:
     from recorder.simulator.session import Session
-
-Handler = Callable[["Session", Request], None]
 
 DEPTH_EXCHANGES: Final = (
     ("ISLAND", "STK", "", "Deep2", UNSET_INT), ("NASDAQ", "STK", "", "Deep2", UNSET_INT),
@@ -30,8 +28,10 @@ DEPTH_EXCHANGES: Final = (
 """Exchange, security type, listing exchange, service and aggregation group."""
 
 SMART_COMPONENTS: Final = (
-    (0, "AMEX", "A"), (1, "BEX", "B"), (2, "NYSENAT", "C"), (3, "NYSE", "N"), (4, "ISE", "I"), (5, "EDGEA", "J"),
-    (6, "DRCTEDGE", "K"), (7, "LTSE", "L"), (8, "CHX", "M"), (9, "ARCA", "P"), (10, "ISLAND", "T"), (11, "IEX", "V"),
+    (0, "AMEX", "A"), (1, "BEX", "B"), (2, "NYSENAT", "C"), (3, "NYSE", "N"), (4, "ISE", "I"), (5, "EDGEA",
+    "J"),
+    (6, "DRCTEDGE", "K"), (7, "LTSE", "L"), (8, "CHX", "M"), (9, "ARCA", "P"), (10, "ISLAND", "T"), (11,
+    "IEX", "V"),
     (13, "PSX", "X"), (14, "BYX", "Y"), (15, "BATS", "Z"), (17, "FINRA", "D"),
 )  # fmt: skip
 """Bit, exchange and letter of the map ``9c0001``."""
@@ -43,7 +43,7 @@ _ACCOUNT: Final = (
 
 
 def contract_details(session: "Session", request: Request) -> None:
-    """reqContractDetails: a message for each listing, then 52. Without the definitions' farm nothing comes."""
+    """A message for each listing, then 52. While the definitions' farm is down nothing comes."""
     world, query, req = session.world, request.query, request.req
     if SECDEF_FARM in world.farms_down or not world.connected:
         return
@@ -62,7 +62,7 @@ def contract_details(session: "Session", request: Request) -> None:
 
 
 def historical_ticks(session: "Session", request: Request) -> None:
-    """reqHistoricalTicks, from the tape."""
+    """Historical ticks, from the tape."""
     req, show, world = request.req, request.text("show"), session.world
     span = _span(session, request)
     instrument = find(session, request) if span else None
@@ -213,7 +213,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "user_info": lambda session, request: session.send(107, request.req, ""),
     **dict.fromkeys(
         (
-            "auto_open_orders", "cancel_account_summary", "cancel_account_updates_multi", "cancel_head_timestamp",
+            "auto_open_orders", "cancel_account_summary", "cancel_account_updates_multi",
+            "cancel_head_timestamp",
             "cancel_historical_data", "cancel_news_bulletins", "cancel_pnl", "cancel_positions",
             "cancel_positions_multi", "log_level", "news_bulletins", "pnl",
         ),

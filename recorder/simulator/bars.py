@@ -37,7 +37,7 @@ class Bars:
         return []
 
     def more(self, count: int, now: float) -> list[Message]:  # noqa: ARG002 - bars keep the clock's time
-        """The bar that ended, if one did; of several that ended at once the last, as IB never sends old ones."""
+        """The bar that ended, if one did; of several at once the last, as IB never sends old ones."""
         start = int(now // PERIOD) * PERIOD - PERIOD
         if start < self._next:
             return []

@@ -1,4 +1,4 @@
-"""What ``reqMktDepth`` streams: a book built by inserts, then updates, deletes and inserts that shift its rows.
+"""What ``reqMktDepth`` streams: a book built by inserts, then changes that shift its rows.
 
 Rules:
 - Pure: the random numbers are an argument.
@@ -81,7 +81,7 @@ class Book:
         return [gone, self._insert(side, len(self._sides[side]), last)]
 
     def _put_between(self, side: int, row: int) -> list[Message]:
-        """Another order at a row's price, or a better best; the last row makes room first if the book is full."""
+        """Another order at a row's price, or a better best; in a full book the last row makes room."""
         prices, outwards = self._sides[side], 1 if side == ASK else -1
         strayed = (prices[0] - self._walk.at) * outwards
         row = 0 if strayed > _STRAY else row

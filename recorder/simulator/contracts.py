@@ -132,7 +132,7 @@ class Universe:
         return [listing for one in found for listing in _listings(query, one)]
 
     def search(self, text: str) -> list[Instrument]:
-        """Stocks and indices whose symbol begins with ``text`` or whose name has it, at most 16 as IB gives."""
+        """Stocks and indices whose symbol begins with ``text`` or whose name has it, at most 16."""
         text = text.upper()
         kinds = (one for one in self.instruments if one.sec_type in {"STK", "IND"})
         return [one for one in kinds if one.symbol.startswith(text) or text in one.long_name.upper()][:16]

@@ -2,8 +2,9 @@
 
 Rules:
 - Pure: a listing, a version and the moment in, fields out.
-- The official client drops a message whose count is off by one: 8 as message version and the size multiplier stand
-  below server version 164, the size increment alone at 163, three size rules from 164 on.
+- The official client drops a message whose count is off by one: 8 as message version and the size
+  multiplier stand below server version 164, the size increment alone at 163, three size rules from 164
+  on.
 """
 
 from datetime import UTC, datetime
@@ -37,9 +38,11 @@ def _contract(req: int, listing: Listing, version: int, now: float) -> list[str]
     return [
         "10", *_below(version, "8"), str(req),
         one.symbol, one.sec_type, _last_trade(one, version), f"{one.strike:g}", one.right, listing.exchange,
-        one.currency, one.local_symbol, one.market_name, one.trading_class, str(one.con_id), java(one.min_tick),
+        one.currency, one.local_symbol, one.market_name, one.trading_class, str(one.con_id),
+        java(one.min_tick),
         *_below(version, "1"),
-        one.multiplier, _ORDER_TYPES, ",".join(one.exchanges), "1", str(one.under[0]), one.long_name, one.primary,
+        one.multiplier, _ORDER_TYPES, ",".join(one.exchanges), "1", str(one.under[0]), one.long_name,
+        one.primary,
         one.expiry[:6], *one.sector, one.hours.zone, trading, liquid, "", "",
         *_sec_ids(one), _group(one), one.under[1], one.under[2], ",".join("26" for _ in one.exchanges),
         one.expiry, one.stock_type, *_size_rules(one, version),
@@ -50,7 +53,8 @@ def _bond(req: int, listing: Listing, bond: Bond, version: int) -> list[str]:
     one = listing.instrument
     return [
         "18", *_below(version, "6"), str(req),
-        one.symbol, one.sec_type, bond.cusip, repr(bond.coupon).removesuffix(".0"), bond.maturity, bond.issued,
+        one.symbol, one.sec_type, bond.cusip, repr(bond.coupon).removesuffix(".0"), bond.maturity,
+        bond.issued,
         bond.ratings, bond.kind, "FIXED", "0", "0", "0", bond.description, listing.exchange, one.currency,
         one.market_name, one.trading_class, str(one.con_id), java(one.min_tick),
         *_below(version, "1"),

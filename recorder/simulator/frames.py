@@ -1,7 +1,8 @@
 """Market-data messages on their way out: a pattern made from the layout table, its values, the frame.
 
 Rules:
-- Every pattern comes from ``recorder.wire.layouts``; a message with a value too many or too few fails to encode.
+- Every pattern comes from ``recorder.wire.layouts``; a message with a value too many or too few fails to
+  encode.
 - Values are wire text or integers, ready made: the market formats a price once, not once a subscriber.
 - No I/O, no clock, no state.
 """
@@ -23,7 +24,7 @@ NO_PRICE: Final = layouts.number(-1)
 
 
 def pattern(layout: Layout) -> str:
-    """The layout as a %-pattern: fixed fields written out, one ``%s`` for each other, the request id first."""
+    """The layout as a %-pattern: fixed fields written out, ``%s`` for the others, the request id first."""
     return "".join(f"{_constant(field.name, field.kind, layout.msg_id)}\0" for field in layout.fields)
 
 

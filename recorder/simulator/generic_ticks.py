@@ -13,11 +13,15 @@ RT_VOLUME: Final = 233
 RT_TRADE_VOLUME: Final = 375
 
 LEGAL: Final[dict[int, str]] = {
-    100: "Option Volume", 101: "Option Open Interest", 105: "Average Opt Volume", 106: "impvolat", 104: "histvolat",
+    100: "Option Volume", 101: "Option Open Interest", 105: "Average Opt Volume", 106: "impvolat",
+    104: "histvolat",
     165: "Misc. Stats", 221: "Creditman Mark Price", 225: "Auction", 232: "Pl Price", 233: "RTVolume",
-    236: "inventory", 258: "Fundamentals", 292: "Wide News", 293: "TradeCount", 294: "TradeRate", 295: "VolumeRate",
-    318: "LastRTHTrade", 375: "RTTrdVolume", 411: "rthistvol", 456: "IBDividends", 460: "Bond Factor Multiplier",
-    576: "EtfNavBidAsk(navbidask)", 577: "EtfNavLast(navlast)", 578: "EtfNavClose(navclose)", 586: "IPOHLMPRC",
+    236: "inventory", 258: "Fundamentals", 292: "Wide News", 293: "TradeCount", 294: "TradeRate",
+    295: "VolumeRate",
+    318: "LastRTHTrade", 375: "RTTrdVolume", 411: "rthistvol", 456: "IBDividends",
+    460: "Bond Factor Multiplier",
+    576: "EtfNavBidAsk(navbidask)", 577: "EtfNavLast(navlast)", 578: "EtfNavClose(navclose)",
+    586: "IPOHLMPRC",
     588: "Futures Open Interest", 595: "Short-Term Volume X Mins", 614: "EtfNavMisc(high/low)",
     619: "Creditman Slow Mark Price", 623: "EtfFrozenNavLast(fznavlast)",
 }  # fmt: skip

@@ -23,7 +23,7 @@ _TIME = re.compile(r"(\d{8})[ -](\d\d:\d\d:\d\d)(?: (\S+))?")
 
 
 def moment(text: str) -> int:
-    """A request's date and time, ``20261122 14:30:00 UTC`` or ``20261122-14:30:00``, as seconds since the epoch.
+    """The epoch second of a request's time, ``20261122 14:30:00 UTC`` or ``20261122-14:30:00``.
 
     Raises:
         ValueError: none of the formats, or a time zone that is none.

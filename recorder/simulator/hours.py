@@ -19,7 +19,7 @@ class Hours:
 
     Attributes:
         zone: IB's name of the time zone.
-        trading: opening and closing of a day's session, ``HHMM``; opening later than closing began the day before.
+        trading: opening and closing, ``HHMM``; an opening later than the closing is the day before.
         liquid: the same for the main session.
         every_day: trades on Saturdays, Sundays and holidays too.
     """
@@ -47,19 +47,26 @@ _HOLIDAYS = {(1, 1), (7, 4), (12, 25)}
 
 
 def trading_hours(hours: Hours, now: float) -> tuple[str, str]:
-    """Trading and liquid hours from the day of ``now`` on, as IB writes them: ``20221231:CLOSED;20230103:...``."""
+    """Trading and liquid hours from the day of ``now`` on, as in ``20221231:CLOSED;20230103:0930-...``."""
     first = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(hours.zone)).date()
     days = [first + timedelta(days=n) for n in range(DAYS)]
     return _line(days, hours, hours.trading), _line(days, hours, hours.liquid)
 
 
 def _line(days: list[date], hours: Hours, session: tuple[str, str]) -> str:
-    return ";".join(_day(day, hours, session) for day in days)
+    """A day on whose evening the next day's session opens is not called closed."""
+    eve = session[0] > session[1]
+    shown = (day for day in days if not (eve and _holiday(day) and not _holiday(day + timedelta(days=1))))
+    return ";".join(_day(day, hours, session) for day in shown)
+
+
+def _holiday(day: date) -> bool:
+    return day.weekday() >= 5 or (day.month, day.day) in _HOLIDAYS
 
 
 def _day(day: date, hours: Hours, session: tuple[str, str]) -> str:
-    if not hours.every_day and (day.weekday() >= 5 or (day.month, day.day) in _HOLIDAYS):
-        return f"{day:%Y%m%d}:CLOSED"
     opening, closing = session
     start = day - timedelta(days=1) if opening > closing else day
+    if not hours.every_day and _holiday(day):
+        return f"{day:%Y%m%d}:CLOSED"
     return f"{start:%Y%m%d}:{opening}-{day:%Y%m%d}:{closing}"

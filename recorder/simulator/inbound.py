@@ -66,7 +66,7 @@ class Inbound:
         return _agree(body)
 
     def _body(self, start: int, limit: int) -> bytes | None:
-        """The next frame's body, whose length stands in the four bytes before ``start``; None until it is whole."""
+        """The next body, its length in the four bytes before ``start``; None until it is whole."""
         if len(self._buffer) < start:
             return None
         length = int.from_bytes(self._buffer[start - 4 : start], "big")

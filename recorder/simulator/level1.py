@@ -2,8 +2,9 @@
 
 Rules:
 - Pure: the random numbers and the moment are arguments, messages come out.
-- Each kind of instrument sends what IB sends of it: a stock trades and says so twice (LAST, then LAST_SIZE and
-  VOLUME), FX quotes only, an index has a LAST without size, options send greeks, coins fractional sizes.
+- Each kind of instrument sends what IB sends of it: a stock trades and says so twice (LAST, then
+  LAST_SIZE and VOLUME), FX quotes only, an index has a LAST without size, options send greeks, coins
+  fractional sizes.
 - Delayed data are the same ticks under their delayed types.
 """
 
@@ -19,7 +20,8 @@ from recorder.simulator.walk import Walk
 from recorder.wire.layouts import NOT_COMPUTED
 
 DELAYED: Final = {
-    0: 69, 1: 66, 2: 67, 3: 70, 4: 68, 5: 71, 6: 72, 7: 73, 8: 74, 9: 75, 10: 80, 11: 81, 12: 82, 13: 83, 14: 76,
+    0: 69, 1: 66, 2: 67, 3: 70, 4: 68, 5: 71, 6: 72, 7: 73, 8: 74, 9: 75, 10: 80, 11: 81, 12: 82, 13: 83,
+    14: 76,
     45: 88, 49: 90,
 }  # fmt: skip
 """Live tick type -> its delayed twin; the others have none and keep their number."""
@@ -191,7 +193,7 @@ def _extreme(state: Level1, at: int) -> list[Message]:
 
 
 def _rt_volume(state: Level1, price: str, size: str) -> list[Message]:
-    """RTVolume: price, size, milliseconds, cumulative volume, vwap, single market maker; or all but the trade."""
+    """RTVolume: price, size, ms, cumulative volume, vwap, single market maker; or all but the trade."""
     tail = f"{int(state.now * 1000)};{_plain(state.volume)};{state.worth / state.volume:.8f}"
     kinds = ((RT_VOLUME, 48), (RT_TRADE_VOLUME, 77))
     messages: list[Message] = [
@@ -203,7 +205,7 @@ def _rt_volume(state: Level1, price: str, size: str) -> list[Message]:
 
 
 def _computed(state: Level1, kind: int) -> tuple[object, ...]:
-    """Implied volatility, delta, price, dividend, gamma, vega, theta and underlying price, or "not computed"."""
+    """Volatility, delta, price, dividend, gamma, vega, theta and underlying, or "not computed"."""
     draw, call = state.rng.random(), 1 if state.instrument.right == "C" else -1
     if kind != 13 and draw < 0.2:
         return tuple(NOT_COMPUTED[name] for name in _GREEK_FIELDS)

@@ -1,10 +1,12 @@
 """One socket of the gateway: a session's frames cut into writes no client should rely on, and back-pressure.
 
 Rules:
-- Frames leave coalesced, and now and then torn: the tail of a write waits for the next pulse. The hello alone goes
-  out whole, as the real one's does (IB's own client reads it in one piece).
-- A client that does not read is dropped once ``max_backlog`` bytes wait for it, as the real gateway drops it.
-- ``sent`` tells a frame once its last byte was handed to the socket. What a reset then destroys on the way was sent.
+- Frames leave coalesced, and now and then torn: the tail of a write waits for the next pulse. The hello
+  alone goes out whole, as the real one's does (IB's own client reads it in one piece).
+- A client that does not read is dropped once ``max_backlog`` bytes wait for it, as the real gateway drops
+  it.
+- ``sent`` tells a frame once its last byte was handed to the socket. What a reset then destroys on the
+  way was sent.
 """
 
 import asyncio

@@ -35,11 +35,11 @@ TEXTS: Final[dict[int, str]] = {
     2104: "Market data farm connection is OK:{0}",
     2105: "HMDS data farm connection is broken:{0}",
     2106: "HMDS data farm connection is OK:{0}",
-    2152: "Exchanges - Depth: {0}; Top: BYX; AMEX; PEARL; MEMX; EDGEA; CHX; NYSENAT; PSX; LTSE; ISE; DRCTEDGE; ",
+    2152: "Exchanges - Depth: {0}; Top: BYX; AMEX; PEARL; MEMX; EDGEA; CHX; NYSENAT; PSX; LTSE; ",
     2157: "Sec-def data farm connection is broken:{0}",
     2158: "Sec-def data farm connection is OK:{0}",
-    10089: "Requested market data requires additional subscription for API. See link in 'Market Data Connections' "
-    "dialog for more details.Delayed market data is available.{0}",
+    10089: "Requested market data requires additional subscription for API. See link in "
+    "'Market Data Connections' dialog for more details.Delayed market data is available.{0}",
     10090: "Part of requested market data is not subscribed. Subscription-independent ticks are still active."
     "Delayed market data is available.{0}",
     10092: "Deep market data is not supported for this combination of security type/exchange",
@@ -68,5 +68,5 @@ def notice(version: int, req: int, code: int, words: str) -> bytes:
 
 
 def _ascii(words: str) -> str:
-    """Non-ASCII text as the gateway sends it, ``\\uXXXX``."""
+    r"""Non-ASCII text as the gateway sends it, ``\uXXXX``."""
     return words.encode("ascii", "backslashreplace").decode()

@@ -2,8 +2,8 @@
 
 Rules:
 - Pure: the fields of a frame in, a name and its values out.
-- The table is IB's layout at server versions 157 to 178 (``reqXxx`` of the official client); a field that came
-  later carries ``@version``. ``=n`` is the message's own version: read and not used.
+- The table is IB's layout at server versions 157 to 178 (``reqXxx`` of the official client); a field that
+  came later carries ``@version``. ``=n`` is the message's own version: read and not used.
 - Whatever does not read is a RequestError in the words of the gateway's Java.
 """
 
@@ -17,7 +17,7 @@ Values: TypeAlias = dict[str, int | float | str | Query]
 
 
 class RequestError(ValueError):
-    """A request that cannot be read; says what a gateway would. ``msg_id`` is -1 when even that is unreadable."""
+    """A request that cannot be read, in a gateway's words; ``msg_id`` is -1 when even that is unreadable."""
 
     def __init__(self, msg_id: int, cause: str) -> None:
         super().__init__(f"Message id {msg_id}.  Unable to parse data. {cause}")
@@ -77,7 +77,7 @@ TABLE: Final[dict[int, tuple[str, str]]] = {
     20: ("historical_data", "req:int contract include_expired:bool"),
     25: ("cancel_historical_data", "=1 req:int"),
     49: ("current_time", "=1"),
-    50: ("bars", "=3 req:int contract bar_size:int show regular_hours:bool options"),
+    50: ("bars", "=3 req:int contract bar_size:int show rth:bool options"),
     51: ("cancel_bars", "=1 req:int"),
     58: ("global_cancel", "=1"),
     59: ("market_data_type", "=1 kind:int"),
@@ -97,14 +97,14 @@ TABLE: Final[dict[int, tuple[str, str]]] = {
     82: ("depth_exchanges", ""),
     83: ("smart_components", "req:int bbo_exchange"),
     85: ("news_providers", ""),
-    87: ("head_timestamp", "req:int contract include_expired:bool regular_hours:bool show format:int"),
+    87: ("head_timestamp", "req:int contract include_expired:bool rth:bool show format:int"),
     90: ("cancel_head_timestamp", "req:int"),
     91: ("market_rule", "rule:int"),
     92: ("pnl", "req:int account model"),
     93: ("cancel_pnl", "req:int"),
     96: (
         "historical_ticks",
-        "req:int contract include_expired:bool start end count:int show regular_hours:bool ignore_size:bool options",
+        "req:int contract include_expired:bool start end count:int show rth:bool ignore_size:bool options",
     ),
     97: ("ticks", "req:int contract kind count:int ignore_size:bool"),
     98: ("cancel_ticks", "req:int"),
@@ -113,7 +113,11 @@ TABLE: Final[dict[int, tuple[str, str]]] = {
 }
 """Requests that are understood. Any other id is answered with error 320."""
 
-CONTRACT: Final = "con_id symbol sec_type expiry strike right multiplier exchange primary currency local_symbol trading_class"
+CONTRACT: Final = (
+    "con_id", "symbol", "sec_type", "expiry", "strike", "right", "multiplier", "exchange", "primary",
+    "currency",
+    "local_symbol", "trading_class",
+)  # fmt: skip
 """The fields of a contract within a request, in the order of the wire."""
 
 
@@ -174,14 +178,13 @@ def _read(word: str, reader: _Reader, values: Values, version: int) -> None:
 
 def _contract(reader: _Reader, values: Values) -> None:
     said: dict[str, int | float | str] = {
-        name: {"con_id": reader.whole, "strike": reader.decimal}.get(name, reader.text)()
-        for name in CONTRACT.split()
+        name: {"con_id": reader.whole, "strike": reader.decimal}.get(name, reader.text)() for name in CONTRACT
     }
     values["contract"] = Query(**said)  # type: ignore[arg-type]
 
 
 def _legs(reader: _Reader, values: Values) -> None:
-    """A combination's legs: conId, ratio, action and exchange each. Read past; combinations are not traded here."""
+    """A combination's legs: conId, ratio, action, exchange. Read past; combinations are not traded here."""
     query = values["contract"]
     assert isinstance(query, Query)
     for _ in range(reader.whole() * 4 if query.sec_type == "BAG" else 0):

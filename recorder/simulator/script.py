@@ -1,16 +1,17 @@
 """Scripts: failures of the gateway, by time. A YAML list of ``{at: 5, do: freeze, for: 10}``.
 
 Rules:
-- Read and checked whole before anything is played; what is wrong is told with file and line, and what is right.
-- ``at`` is seconds from the start, ``every`` repeats; every other key is a parameter of the action (``actions``),
-  ``for`` being its ``seconds``.
+- Read and checked whole before anything is played; what is wrong is told with file and line, and what is
+  right.
+- ``at`` is seconds from the start, ``every`` repeats; every other key is a parameter of the action
+  (``actions``), ``for`` being its ``seconds``.
 """
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -79,7 +80,7 @@ def check(name: str, arguments: Mapping[str, Any]) -> None:
         if one.name in arguments:
             _check_type(name, one, arguments[one.name])
         elif one.default is inspect.Parameter.empty:
-            raise ScriptError(f"{name} needs {one.name!r}, {_KINDS[one.annotation][1]}")
+            raise ScriptError(f"{name} needs {one.name!r}")
 
 
 _KINDS: dict[object, tuple[tuple[type, ...], str]] = {
@@ -91,9 +92,10 @@ _KINDS: dict[object, tuple[tuple[type, ...], str]] = {
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: object) -> None:
-    types, words = _KINDS[parameter.annotation]
+    choices = get_args(parameter.annotation)
+    types, words = _KINDS.get(parameter.annotation, ((str,), f"one of {', '.join(choices)}"))
     right = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-    if not right:
+    if not right or (choices and value not in choices):
         raise ScriptError(f"{name}: {parameter.name} is {value!r}; it must be {words}")
 
 
@@ -105,11 +107,9 @@ def _check_time(key: str, value: object, least: float) -> None:
 def _step(path: Path, entries: Any, index: int) -> Step:
     line = entries.lc.item(index)[0] + 1
     entry = entries[index]
+    if not isinstance(entry, dict) or "at" not in entry or "do" not in entry:
+        raise ScriptError(f"{path}:{line}: a step needs 'at' and 'do', as in '- {{at: 5, do: drop}}'")
     try:
-        if not isinstance(entry, dict) or "at" not in entry or "do" not in entry:
-            raise ScriptError(
-                f"a step needs 'at' and 'do', such as {{at: 5, do: drop}}; this is {_plain(entry)!r}"
-            )
         said = {("seconds" if key == "for" else key): _plain(value) for key, value in entry.items()}
         arguments = {key: value for key, value in said.items() if key not in {"at", "do", "every"}}
         return Step(said["at"], said["do"], arguments, said.get("every"))
@@ -118,7 +118,7 @@ def _step(path: Path, entries: Any, index: int) -> Step:
 
 
 def _plain(value: Any) -> Any:
-    """ruamel's scalars as Python's own."""
+    """Ruamel's scalars as Python's own."""
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)

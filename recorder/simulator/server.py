@@ -1,8 +1,8 @@
 """The asyncio shell of the simulated gateway: the port, the pulse, the script.
 
 Rules:
-- One task makes time pass for all connections, one plays the script; both end with the simulator, and so does every
-  socket.
+- One task makes time pass for all connections, one plays the script; both end with the simulator, and so
+  does every socket.
 - What happens on a connection is the session's business (pure), how it is written the link's.
 """
 
@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from recorder.simulator.actions import ACTIONS
+from recorder.simulator.frames import is_market_data
 from recorder.simulator.link import Link
 from recorder.simulator.script import Step, check, load_script
-from recorder.simulator.frames import is_market_data
 from recorder.simulator.session import Session
 from recorder.simulator.world import World
 
@@ -45,12 +45,12 @@ class Simulator:
         self,
         port: int = 0,
         host: str = "127.0.0.1",
+        *,
         seed: int = 1,
         rate: float = 10.0,
         script: Sequence[Step] | None = None,
         max_lines: int = 100,
         now: Callable[[], float] = time.time,
-        *,
         record: bool = False,
         read_only: bool = False,
         accounts: tuple[str, ...] = ("DU1234567",),
@@ -85,6 +85,7 @@ class Simulator:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
+        self._deserted = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -104,14 +105,15 @@ class Simulator:
         for timer in self._timers:
             timer.cancel()
         self._stop_listening()
+        self._deserted.clear()
         for link in list(self.links.values()):
             link.abort()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        while self.links:
-            await asyncio.sleep(0)
+        if self.links:
+            await self._deserted.wait()
         failures = [one for one in outcomes if isinstance(one, Exception)]
         if failures and error is None:
             raise failures[0]
@@ -181,6 +183,8 @@ class Simulator:
     def _disconnected(self, link: Link) -> None:
         del self.links[link.session.number]
         del self.world.sessions[link.session.number]
+        if not self.links:
+            self._deserted.set()
 
     def _remember(self, number: int, frame: bytes) -> None:
         if is_market_data(frame):

@@ -2,8 +2,8 @@
 
 Rules:
 - No I/O: ``receive`` and ``pulse`` leave frames in ``out``, whoever holds the socket sends them.
-- A handler for each request stands in ``answers`` and ``subscribe``; what a client may not say ends in an error
-  message, and what is not the protocol in a ProtocolError.
+- A handler for each request stands in ``answers`` and ``subscribe``; what a client may not say ends in an
+  error message, and what is not the protocol in a ProtocolError.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from recorder.simulator.frames import Message, encode
 from recorder.simulator.inbound import Hello, Inbound
 from recorder.simulator.pacing import VIOLATIONS, HistoryPacing, MessageRate
 from recorder.simulator.requests import Request, RequestError, decode
+from recorder.simulator.tickbytick import TickByTick
 from recorder.simulator.world import HMDS_FARM, MARKET_FARMS, SECDEF_FARM, Welcome, World
 from recorder.wire.layouts import frame
 
@@ -130,7 +131,7 @@ class Session:
 
     def _due(self, one: Subscription, ticks: float, now: float) -> list[Message]:
         if one.muted or self.world.silent(one.instrument):
-            if isinstance(one.stream, subscribe.TickByTick):
+            if isinstance(one.stream, TickByTick):
                 one.stream.skip()
             return []
         if self.world.unlimited:

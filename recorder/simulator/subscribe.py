@@ -2,12 +2,12 @@
 
 Rules:
 - No I/O; frames go to ``session.out``.
-- Checked as the gateway does: the request itself, the contract, the limits, permissions. The first that fails is
-  answered and nothing is subscribed.
+- Checked as the gateway does: the request itself, the contract, the limits, permissions. The first that
+  fails is answered and nothing is subscribed.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from recorder.simulator import generic_ticks, notices
 from recorder.simulator.bars import SHOWS, Bars
@@ -22,6 +22,7 @@ from recorder.simulator.tickbytick import SOURCES, TickByTick
 if TYPE_CHECKING:
     from recorder.simulator.session import Session
 
+Handler: TypeAlias = Callable[["Session", Request], None]
 LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
 _VALIDATOR: Final = "cd"
 """What the gateway's obfuscated Java calls the validating class."""
@@ -46,7 +47,7 @@ def find(session: "Session", request: Request) -> Instrument | None:
 
 
 def level1(session: "Session", request: Request) -> None:
-    """reqMktData."""
+    """Level 1, by reqMktData."""
     instrument = _level1_instrument(session, request)
     if not instrument:
         return
@@ -55,7 +56,7 @@ def level1(session: "Session", request: Request) -> None:
         return
     generic = generic_ticks.parse(request.text("generic_ticks"))
     stream = Level1(
-        instrument, session.world.dice("level1", instrument.con_id), generic,
+        instrument, session.world.stream_dice("level1", instrument.con_id), generic,
         delayed=data_type >= DELAYED, part=instrument.permission == "part",
     )  # fmt: skip
     closed = not session.world.trades_now(instrument)
@@ -89,7 +90,7 @@ def _level1_instrument(session: "Session", request: Request) -> Instrument | Non
 
 
 def ticks(session: "Session", request: Request) -> None:
-    """reqTickByTickData."""
+    """Tick by tick, by reqTickByTickData."""
     kind, req = request.text("kind"), request.req
     if kind not in SOURCES:
         session.tell(req, 321, _VALIDATOR, f"Incorrect tick-by-tick type: {kind}")
@@ -126,7 +127,7 @@ def _no_ticks(session: "Session", req: int, instrument: Instrument, kind: str) -
 
 
 def depth(session: "Session", request: Request) -> None:
-    """reqMktDepth."""
+    """A book, by reqMktDepth."""
     req, smart, rows = request.req, bool(request.number("smart")), request.number("rows")
     if _duplicate(session, "depth", req):
         return
@@ -137,7 +138,7 @@ def depth(session: "Session", request: Request) -> None:
     if not instrument or _no_depth(session, request, instrument):
         return
     makers = _makers(instrument, request.query.exchange, smart)
-    stream = Book(instrument, session.world.dice("depth", instrument.con_id, smart), rows, makers, smart)
+    stream = Book(instrument, session.world.stream_dice("depth", instrument.con_id), rows, makers, smart)
     rows_first = encode(req, stream.start(session.world.now()))
     session.out += rows_first[:2]
     if smart:
@@ -185,7 +186,7 @@ def bars(session: "Session", request: Request) -> None:
     if show == "TRADES" and instrument.sec_type in _NO_TRADES:
         session.tell(req, 420, f"No trades for {instrument.exchanges[0]} {instrument.sec_type}")
         return
-    stream = Bars(instrument, session.world.dice("bars", instrument.con_id, show), show)
+    stream = Bars(instrument, session.world.stream_dice("bars", instrument.con_id), show)
     stream.start(session.world.now())
     session.subscribe("bars", req, instrument, stream)
 
@@ -207,7 +208,7 @@ def refresh_data_type(session: "Session", req: int) -> None:
         session.out += encode(req, [(DATA_TYPE, (data_type,))])
 
 
-def cancel(kind: str, complaint: int) -> "Callable[[Session, Request], None]":
+def cancel(kind: str, complaint: int) -> Handler:
     """A handler that ends a subscription, or complains of a late cancel."""
 
     def handler(session: "Session", request: Request) -> None:
@@ -285,7 +286,7 @@ def _venue(instrument: Instrument) -> str:
     return f"{instrument.symbol} {instrument.primary or instrument.exchanges[0]}/TOP/ALL"
 
 
-HANDLERS: Final[dict[str, "Callable[[Session, Request], None]"]] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "level1": level1,
     "ticks": ticks,
     "depth": depth,

@@ -2,7 +2,8 @@
 
 Rules:
 - Pure: random numbers and the moment are arguments.
-- Once begun, a tape goes on by itself; who was away finds in it what was missed, as from IB's historical ticks.
+- Once begun, a tape goes on by itself; who was away finds in it what was missed, as from IB's historical
+  ticks.
 - It remembers the last ``MEMORY`` events and forgets the rest.
 """
 
@@ -18,8 +19,8 @@ MEMORY: Final = 50_000
 """Events a tape keeps."""
 
 Event: TypeAlias = tuple[int, tuple[object, ...]]
-"""A second since the epoch, and a trade (price, size, mask, exchange, conditions) or a quote (bid, ask, bid size,
-ask size, mask). Masks are those of message 99."""
+"""A second since the epoch, and a trade (price, size, mask, exchange, conditions) or a quote (bid, ask,
+bid size, ask size, mask). Masks are those of message 99."""
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Tape:
 
     instrument: Instrument
     rng: random.Random
-    make: "Callable[[Walk, random.Random], tuple[object, ...]]"
+    make: Callable[[Walk, random.Random], tuple[object, ...]]
     made: int = 0
     _walk: Walk = field(init=False)
     _events: list[Event] = field(default_factory=list)

@@ -1,12 +1,14 @@
 """The instruments of the simulated gateway, made for a day.
 
 Rules:
-- Pure: the day is an argument. What the sample watchlist names (ES 202612, SPY 20261218 and 20270115) is there on
-  any day, past its expiry too, so that the sample never rots; all other expiries follow the calendar.
+- Pure: the day is an argument. What the sample watchlist names (ES 202612, SPY 20261218 and 20270115) is
+  there on any day, past its expiry too, so that the sample never rots; all other expiries follow the
+  calendar.
 - conIds are IB's own where they are widely published, else derived from the local symbol and stable.
-- Four stocks exist to be refused: ``NOSUB`` (no permission, 354), ``DLYD`` (delayed only: 10168, or 10167 and
-  delayed ticks when asked for), ``PARTL`` (10090, a part of the ticks follows), ``ADDL`` (10089, nothing follows).
-  ``IBM`` sends exchange-for-physical ticks (message 47). ``SIM001`` to ``SIM200`` are there for their number.
+- Four stocks exist to be refused: ``NOSUB`` (no permission, 354), ``DLYD`` (delayed only: 10168, or 10167
+  and delayed ticks when asked for), ``PARTL`` (10090, a part of the ticks follows), ``ADDL`` (10089,
+  nothing follows). ``IBM`` sends exchange-for-physical ticks (message 47). ``SIM001`` to ``SIM200`` are
+  there for their number.
 """
 
 import zlib
@@ -17,9 +19,10 @@ from datetime import date, timedelta
 from recorder.simulator import hours
 from recorder.simulator.contracts import Bond, Instrument, Permission, Universe
 
-US_VENUES = tuple(
-    "SMART AMEX NYSE CBOE PHLX ISE CHX ARCA NASDAQ DRCTEDGE BEX BATS EDGEA BYX IEX EDGX PEARL NYSENAT LTSE MEMX PSX".split()
-)
+US_VENUES = (
+    "SMART", "AMEX", "NYSE", "CBOE", "PHLX", "ISE", "CHX", "ARCA", "NASDAQ", "DRCTEDGE", "BEX", "BATS", "EDGEA",
+    "BYX", "IEX", "EDGX", "PEARL", "NYSENAT", "LTSE", "MEMX", "PSX",
+)  # fmt: skip
 OPTION_VENUES = ("SMART", "CBOE", "AMEX", "PHLX", "ISE", "BOX", "BATS", "NASDAQOM")
 SAMPLE_FUTURES = (date(2026, 12, 18),)
 SAMPLE_OPTIONS = (date(2026, 12, 18), date(2027, 1, 15))
@@ -62,7 +65,8 @@ OR 29612193 SBF EUR 329.35 FR0000120321 L'OR\\u00c9AL
 700 154952014 SEHK HKD 405.60 KYG875721634 TENCENT HOLDINGS LTD
 """
 _ABROAD_HOURS = {
-    "MEXI": hours.MEXICO, "EBS": hours.SWISS, "IBIS": hours.EUROPE, "SBF": hours.EUROPE, "SEHK": hours.HONG_KONG,
+    "MEXI": hours.MEXICO, "EBS": hours.SWISS, "IBIS": hours.EUROPE, "SBF": hours.EUROPE,
+    "SEHK": hours.HONG_KONG,
 }  # fmt: skip
 _FOREX = """
 EUR USD 12087792 1.04180
@@ -95,7 +99,7 @@ def third_friday(year: int, month: int) -> date:
     return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
 
 
-def _stock(symbol: str, con_id: int, primary: str, price: float, isin: str, name: str) -> Instrument:
+def _stock(symbol: str, con_id: int, primary: str, price: float, *, isin: str, name: str) -> Instrument:
     kind = "NMS" if primary == "NASDAQ" else symbol
     return Instrument(
         con_id, symbol, "STK", "USD", US_VENUES, price, 0.01, 2, symbol, kind, kind, primary, name,
@@ -107,14 +111,14 @@ def _stock(symbol: str, con_id: int, primary: str, price: float, isin: str, name
 def _stocks() -> Iterator[Instrument]:
     for line in _STOCKS.strip().splitlines():
         symbol, con_id, primary, price, isin, name = line.split(maxsplit=5)
-        yield _stock(symbol, int(con_id), primary, float(price), isin, name)
+        yield _stock(symbol, int(con_id), primary, float(price), isin=isin, name=name)
     for n in range(1, 201):
-        yield _stock(f"SIM{n:03}", 900_000_000 + n, "NASDAQ", 20.0 + n, "", f"SIMULATED INC NO {n}")
+        yield _stock(f"SIM{n:03}", 900_000_000 + n, "NASDAQ", 20.0 + n, isin="", name=f"SIMULATED INC NO {n}")
 
 
 def _refused() -> Iterator[Instrument]:
     for symbol, permission in _REFUSED:
-        stock = _stock(symbol, derived_id(symbol), "NYSE", 50.0, "", f"REFUSED {symbol}")
+        stock = _stock(symbol, derived_id(symbol), "NYSE", 50.0, isin="", name=f"REFUSED {symbol}")
         yield replace(stock, permission=permission)
 
 
@@ -122,7 +126,8 @@ def _abroad() -> Iterator[Instrument]:
     for line in _ABROAD.strip().splitlines():
         symbol, con_id, venue, currency, price, isin, name = line.split(maxsplit=6)
         yield Instrument(
-            int(con_id), symbol, "STK", currency, (venue, "SMART"), float(price), 0.05, 2, symbol, symbol, symbol,
+            int(con_id), symbol, "STK", currency, (venue, "SMART"), float(price), 0.05, 2, symbol, symbol,
+            symbol,
             venue, name, sec_ids=(("ISIN", isin),), stock_type="COMMON", hours=_ABROAD_HOURS[venue],
             farm="eufarm",
         )  # fmt: skip
@@ -133,7 +138,8 @@ def _forex() -> Iterator[Instrument]:
         base, quote, con_id, price = line.split()
         pair, digits = f"{base}.{quote}", 3 if quote == "JPY" else 5
         yield Instrument(
-            int(con_id), base, "CASH", quote, ("IDEALPRO",), float(price), 5 * 10.0**-digits, digits, pair, pair,
+            int(con_id), base, "CASH", quote, ("IDEALPRO",), float(price), 5 * 10.0**-digits, digits, pair,
+            pair,
             pair, long_name=f"{_NAMES[base]}", hours=hours.FOREX, lot=500_000, farm="cashfarm",
         )  # fmt: skip
 
@@ -219,7 +225,8 @@ def _futures(today: date) -> Iterator[Instrument]:
 def _future(end: date) -> Instrument:
     local = f"ES{MONTHS[end.month - 1]}{end.year % 10}"
     return Instrument(
-        derived_id(f"{local} {end:%Y}"), "ES", "FUT", "USD", ("CME", "QBALGO"), 5990.25, 0.25, 2, local, "ES", "ES",
+        derived_id(f"{local} {end:%Y}"), "ES", "FUT", "USD", ("CME", "QBALGO"), 5990.25, 0.25, 2, local,
+        "ES", "ES",
         long_name="E-mini S&P 500", multiplier="50", expiry=f"{end:%Y%m%d}", under=(11004968, "ES", "IND"),
         hours=hours.CME, lot=1, farm="usfuture",
     )  # fmt: skip
@@ -238,6 +245,7 @@ def _option(end: date, strike: int, right: str) -> Instrument:
     inside = max(0.0, (600 - strike) * (1 if right == "C" else -1))
     return Instrument(
         derived_id(local), "SPY", "OPT", "USD", OPTION_VENUES, round(12.5 + inside, 2), 0.01, 2, local, "SPY",
-        "SPY", long_name="SPDR S&P 500 ETF TRUST", multiplier="100", expiry=f"{end:%Y%m%d}", strike=float(strike),
+        "SPY", long_name="SPDR S&P 500 ETF TRUST", multiplier="100", expiry=f"{end:%Y%m%d}",
+        strike=float(strike),
         right=right, lot=1, under=(756733, "SPY", "STK"), hours=hours.OPTIONS, farm="usopt",
     )  # fmt: skip

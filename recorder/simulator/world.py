@@ -6,7 +6,7 @@ Rules:
 
 import math
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,8 +51,6 @@ class World:
     rate: float
     now: Callable[[], float]
     max_lines: int = 100
-    max_depth: int = 3
-    max_ticks: int = 5
     accounts: tuple[str, ...] = ("DU1234567",)
     read_only: bool = False
     market_open: bool = True
@@ -64,10 +62,21 @@ class World:
     welcomes: deque[Welcome] = field(default_factory=deque)
     sessions: "dict[int, Session]" = field(default_factory=dict)
     universe: Universe = field(init=False)
+    _asked: Counter[tuple[str, int]] = field(default_factory=Counter)
     _tapes: dict[tuple[int, str], Tape] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.universe = universe(datetime.fromtimestamp(self.now(), UTC).date())
+
+    @property
+    def max_depth(self) -> int:
+        """Books at a time: 3 with fewer than 400 lines, one more with each further hundred, 60 at most."""
+        return min(max(3, self.max_lines // 100), 60)
+
+    @property
+    def max_ticks(self) -> int:
+        """Tick-by-tick subscriptions at a time: one in twenty lines, at least 5."""
+        return max(5, self.max_lines // 20)
 
     @property
     def unlimited(self) -> bool:
@@ -77,6 +86,11 @@ class World:
     def dice(self, *what: object) -> random.Random:
         """Random numbers of one stream: the same for the same seed, whatever else goes on."""
         return dice(self.seed, *what)
+
+    def stream_dice(self, kind: str, con_id: int) -> random.Random:
+        """Random numbers of a new subscription; asked for again, an instrument does not begin where it began."""
+        self._asked[kind, con_id] += 1
+        return self.dice(kind, con_id, self._asked[kind, con_id])
 
     def tape(self, instrument: Instrument, sort: str) -> Tape:
         """The instrument's ``trades`` or ``quotes``; it begins when first asked for."""

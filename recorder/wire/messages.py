@@ -43,19 +43,18 @@ def ids(data: bytes, bounds: Bounds) -> Positions:
     if not len(bounds.starts):
         return np.empty(0, np.int64)
     raw = np.frombuffer(data, np.uint8)
+    last = len(raw) - 1
+    heads = [raw[np.minimum(bounds.starts + place, last)] for place in range(4)]
     length = bounds.ends - bounds.starts
-    at = np.minimum(bounds.starts[:, None] + np.arange(4), len(raw) - 1)
-    head = raw[at]
-    digit = (head >= ord("0")) & (head <= ord("9"))
-    ended = (head == 0) & (np.arange(4) < length[:, None])
-    value = head.astype(np.int64) - ord("0")
-    one = digit[:, 0] & ended[:, 1]
-    two = digit[:, 0] & digit[:, 1] & ended[:, 2]
-    three = digit[:, :3].all(axis=1) & ended[:, 3]
-    values = np.select(
-        [one, two, three], [value[:, 0], value[:, :2] @ [10, 1], value[:, :3] @ [100, 10, 1]], NO_ID
-    )
-    return np.where(head[:, 0] == ord("0"), NO_ID, values)
+    ended = [(head == 0) & (length > place) for place, head in enumerate(heads)]
+    digits = [head - np.uint8(ord("0")) for head in heads[:3]]
+    is_digit = [digit <= 9 for digit in digits]
+    a, b, c = (digit.astype(np.int16) for digit in digits)
+    one = is_digit[0] & ended[1]
+    two = is_digit[0] & is_digit[1] & ended[2]
+    three = is_digit[0] & is_digit[1] & is_digit[2] & ended[3]
+    value = np.where(one, a, np.where(two, a * 10 + b, a * 100 + b * 10 + c))
+    return np.where((one | two | three) & (a != 0), value, NO_ID)
 
 
 def hello_frames(data: bytes, bounds: Bounds) -> tuple[int, bool]:

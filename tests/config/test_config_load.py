@@ -133,6 +133,9 @@ SECTIONS = {
     "streams: level1": '1:10: streams: should be a list of streams, such as [level1, trades], not "level1"',
     "streams: []": "1:10: streams: should be a list of streams, such as [level1, trades], not an empty list",
     "streams: [level_1]": '1:11: streams[0]: unknown stream; did you mean "level1"?',
+    'gateway: {host: "\\ud800"}': "1:17: gateway.host: "
+    "has half a character in it; write the character itself",
+    '"\\ud800": 1': "1:1: a key is not a word; write it as NAME: VALUE",
     "? [a]\n: 1": "1:3: a key is not a word; write it as NAME: VALUE",
 }
 
@@ -388,6 +391,14 @@ def test_an_anchor_can_be_used_again(tmp_path):
     content = "streams: &s [level1, bars]\nwatchlist: [{type: stock, symbol: A, streams: *s}]"
     config = load(written(tmp_path, content))
     assert config.streams == config.watchlist[0].streams
+
+
+def test_anchors_piled_up_to_billions_of_values_are_told_at_once(tmp_path):
+    levels = [f"&a{n} [{f'*a{n - 1}, ' * 10}]" for n in range(1, 12)]
+    content = f"gateway: {{port: [&a0 [x], {', '.join(levels)}]}}\nwatchlist: [{{con_id: *a11}}]"
+    assert ["gateway.port", "watchlist[0].con_id"] == [
+        line.split(": ")[1] for line in said(tmp_path, content)
+    ]
 
 
 BARE = {

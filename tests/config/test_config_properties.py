@@ -162,7 +162,9 @@ CONFIG = st.fixed_dictionaries(
 
 def as_yaml(config: dict) -> str:
     out = io.StringIO()
-    YAML(typ="safe", pure=True).dump(config, out)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(config, out)
     return out.getvalue()
 
 

@@ -2,7 +2,8 @@
 
 Rules:
 - A bar holds what was received from its start up to the next; starts are multiples of the length since 1970.
-- Made of trades where there are any, else of the midpoint: then volume and vwap are null, ``count`` counts quotes.
+- Made of trades where there are any, else of the midpoint: then volume and vwap are null, and ``count``
+  counts quotes.
 - An ``initial`` trade happened before its subscription and is in no bar. An empty interval has no bar.
 """
 
@@ -47,13 +48,13 @@ def length(interval: Interval) -> int:
         micros = pd.Timedelta(given) // pd.Timedelta(1, "us")
     except (ValueError, TypeError):
         micros = 0
-    if micros <= 0:
+    if not micros > 0:  # NaT gives nan
         raise ValueError(f"{interval!r} is no bar length; write 5s, 1min, 1h or 1D")
     return int(micros)
 
 
 def from_trades(trades: pa.Table, interval: Interval) -> pa.Table:
-    """Bars, by start and symbol, of trades in order of ``seq`` (``price``, ``size``, ``initial``, ``source``)."""
+    """Bars, by start and symbol, of trades in order of ``seq``."""
     priced = trades.filter(pc.field("price").is_valid() & ~pc.field("initial"))
     columns = {name: priced[name] for name in ("ts_recv", "symbol", "price", "size", "source")}
     columns["paid"] = pc.multiply(priced["price"], priced["size"])

@@ -1,8 +1,8 @@
 """The order book, replayed from its messages.
 
 Rules:
-- Position counts from the best row. Insert shifts the rows behind it down, delete shifts them up, reset clears
-  all.
+- Position counts from the best row. Insert shifts the rows behind it down, delete shifts them up, reset
+  clears all.
 - A level no message told (after a gap without a new subscription) is null, never guessed.
 - Nothing is sorted or cut: the book is what IB's messages make of it.
 """

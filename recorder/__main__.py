@@ -1,0 +1,5 @@
+"""``python -m recorder``: the command ``ib-recorder``."""
+
+from recorder.cli import main
+
+main()
