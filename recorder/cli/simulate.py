@@ -9,5 +9,5 @@ from recorder.simulator import serve
 
 def simulate(port: int, seed: int, rate: float, script: Path | None) -> None:
     """Serve until interrupted."""
-    logs.configure(verbose=False)
+    logs.configure()
     asyncio.run(serve(port=port, seed=seed, rate=rate, script_path=script))

@@ -78,7 +78,7 @@ _CURRENCY_PAIR = re.compile(r"[A-Z]{6}")
 
 
 def contract_type(given: Mapping[str, object]) -> ContractType | None:
-    """The type of a line with the keys ``given``; None if it says none, or none there is."""
+    """The type of a line with the keys ``given``; None if it says none, or one that is not."""
     name = given.get("type")
     return TYPES.get(name) if isinstance(name, str) else None
 

@@ -74,7 +74,6 @@ class Document:
         for part in key:
             found = _child(here, part)
             if found is None:
-                of_key = False
                 break
             name, here = found
         if name is not None and (of_key or _is_empty(here)):

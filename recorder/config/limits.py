@@ -1,7 +1,7 @@
 """What of a watchlist fits the account's limits, counted before anything is asked of IB.
 
 Rules:
-- In the order of the watchlist; what does not fit is refused by name and takes nothing from what follows.
+- In the order of the watchlist; what does not fit is refused by name, and what follows goes on.
 - Level 1 and real-time bars take a market data line each. Tick-by-tick streams and market depth do not, but
   have limits of their own that follow from the lines.
 
@@ -10,14 +10,13 @@ Source: IB's table "Specialized Market Data Lines": 100 lines allow 5 tick-by-ti
 count as lines. Two independent counts of 2026 met error 10190 at the sixth stream of 100 lines.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recorder.config.model import Config, Stream
 from recorder.config.offers import TICK_BY_TICK
-
-_LEAST_LINES = 100  # every account has them, so a smaller max_lines leaves the rest to other programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,8 @@ class Limits:
 
     @classmethod
     def of(cls, max_lines: int) -> "Limits":
-        """The limits of an account with ``max_lines`` market data lines."""
-        hundreds = -(-max(max_lines, _LEAST_LINES) // 100)
+        """The limits of an account with ``max_lines`` market data lines, counted in hundreds begun."""
+        hundreds = math.ceil(max_lines / 100)
         return cls(max_lines, tick_by_tick=5 * hundreds, depth=min(60, max(3, hundreds - 1)))
 
 
@@ -74,8 +73,8 @@ def budget(config: Config, limits: Limits | None = None) -> tuple[Verdict, ...]:
     for index, line in enumerate(config.watchlist):
         for stream in line.streams:
             pool = _pool(stream)
-            fits = used[pool] < allowed[pool]
-            used[pool] += fits
+            used[pool] += 1
+            fits = used[pool] <= allowed[pool]
             verdicts.append(Verdict(index, stream, None if fits else _reason(pool, allowed[pool])))
     return tuple(verdicts)
 

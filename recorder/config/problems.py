@@ -14,11 +14,11 @@ Key = tuple[str | int, ...]
 
 def dotted(key: Key) -> str:
     """A key as people write it: ``watchlist[3].streams[0].depth.rows``."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{printable(part)}" for part in key)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
     return "".join(parts).removeprefix(".")
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     r"""``text`` on one line: line breaks and other characters that do not print as ``\n``, ``\u2028``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
@@ -43,7 +43,7 @@ class Problem:
 
     def __str__(self) -> str:
         key = f"{self.key}: " if self.key else ""
-        return f"{self.path}:{self.line}:{self.column}: {key}{self.message}"
+        return f"{self.path}:{self.line}:{self.column}: {_printable(key + self.message)}"
 
 
 class ConfigError(Exception):

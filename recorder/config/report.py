@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from recorder.config import wording
 from recorder.config.document import Data, Document, Place
-from recorder.config.problems import Key, Problem, dotted, printable
+from recorder.config.problems import Key, Problem, dotted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -88,7 +88,7 @@ class Report:
             self.wrong(key, wording.expected(_schema(model, loc)))
 
     def _add(self, key: Key, place: Place, message: str) -> None:
-        self._problems[Problem(self._file, *place, dotted(key), printable(message))] = None
+        self._problems[Problem(self._file, *place, dotted(key), message)] = None
 
 
 @cache

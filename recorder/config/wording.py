@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from recorder.config.document import Data
-from recorder.config.problems import printable
 
 _LONGEST = 40
 
@@ -55,12 +54,12 @@ def found(data: Data, written: str | None) -> str:
         return "a list" if data else "an empty list"
     if isinstance(data, str):
         return quoted(data)
-    return printable(_short(written)) if written else "nothing"
+    return _short(written) if written else "nothing"
 
 
 def quoted(text: str) -> str:
     """``text`` in double quotes, ready to be put into the file; long text is cut."""
-    return printable(json.dumps(_short(text), ensure_ascii=False))
+    return json.dumps(_short(text), ensure_ascii=False)
 
 
 def not_text(data: Data, written: str | None) -> str:

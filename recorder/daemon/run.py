@@ -32,7 +32,12 @@ _MANY_SEGMENTS = 8
 log = structlog.get_logger("recorder")
 
 
-def run(config: Config, seconds: float | None = None) -> None:
+def run(config: Config) -> None:
+    """Record until SIGTERM or SIGINT; see ``record``."""
+    asyncio.run(record(config))
+
+
+async def record(config: Config, seconds: float | None = None) -> None:
     """Record until SIGTERM, SIGINT or, if given, for ``seconds``.
 
     Raises:
@@ -43,7 +48,7 @@ def run(config: Config, seconds: float | None = None) -> None:
     root = config.storage.root
     folder.create(root)
     with locked(root):
-        asyncio.run(_Daemon(config, root).run(seconds))
+        await _Daemon(config, root).run(seconds)
 
 
 class _Daemon:

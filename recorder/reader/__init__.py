@@ -1,8 +1,8 @@
 """The reading side: a recording as frames, up to the last journalled tick.
 
-A row's way: journal tails and Parquet files (``snapshot``) -> rows of one table, pruned by day, symbol and
-time (``scan``) -> derived views (``views`` reads what they need, ``derive`` computes) -> pandas, Arrow or
-Polars (``frames``). ``database`` is what users hold on to.
+A row's way: journal tails and Parquet files (``files``, ``snapshot``) -> rows of one table, pruned by day,
+symbol and time (``scan``) -> derived views (``views`` reads what they need, ``derive`` computes) -> pandas,
+Arrow or Polars (``frames``). ``database`` is what users hold on to.
 
 Rules:
 - Nothing is ever written.

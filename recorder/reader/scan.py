@@ -10,20 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from recorder import schema
-from recorder.reader.errors import Damaged
+from recorder.reader.files import PartFile, read_files
 from recorder.reader.moments import BEGINNING, Span
-from recorder.reader.snapshot import PartFile, Snapshot, Vanished, day_column
+from recorder.reader.snapshot import Snapshot, day_column
 
 _FOR_ALL = ("events", "gaps")
 """Tables in which a row without a symbol is about every line."""
-
-_PARQUET = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-)
-"""Every page's checksum is verified: measured, it costs nothing that shows."""
 
 _ORDER = {"gaps": "ts_start", "instruments": "ts_recv"}
 """What sorts the tables that have no ``seq`` of their own."""
@@ -50,6 +44,7 @@ def scan(
 
     Raises:
         Vanished: a file of the snapshot is gone.
+        Damaged: a file does not read.
     """
     span = span or Span()
     condition = _condition(table, symbols, span, where)
@@ -57,7 +52,7 @@ def scan(
     wanted = list(columns or schema.schema(table).names)
     read = wanted if order in wanted else [*wanted, order]
     files = [file for file in snapshot.files(table) if _may_hold(table, file, span)]
-    rows = _from_files(files, table, lambda data: data.to_table(read, filter=condition))
+    rows = read_files(files, table, lambda data: data.to_table(read, filter=condition))
     tail = snapshot.tail(table).filter(condition).select(read)
     return _sorted(pa.concat_tables([rows, tail]), order).select(wanted)
 
@@ -68,7 +63,7 @@ def exists(snapshot: Snapshot, table: str, symbol: str) -> bool:
     if len(snapshot.tail(table).filter(condition)):
         return True
     files = snapshot.files(table)
-    return len(_from_files(files, table, lambda data: data.head(1, columns=["symbol"], filter=condition))) > 0
+    return len(read_files(files, table, lambda data: data.head(1, columns=["symbol"], filter=condition))) > 0
 
 
 def lookback(
@@ -118,19 +113,6 @@ def _of_lines(symbols: Sequence[str], *, with_all: bool) -> Any:
 def _may_hold(table: str, file: PartFile, span: Span) -> bool:
     # a gap is filed under the day it closed, which may lie behind the end of a range it overlaps
     return Span(span.start).touches(file.day) if day_column(table) == "ts_end" else span.touches(file.day)
-
-
-def _from_files(files: list[PartFile], table: str, read: Callable[[Any], pa.Table]) -> pa.Table:
-    shape = schema.schema(table)
-    paths = [str(file.path) for file in files]
-    if not paths:
-        return read(ds.dataset(shape.empty_table()))
-    try:
-        return read(ds.dataset(paths, schema=shape, format=_PARQUET))
-    except FileNotFoundError as error:
-        raise Vanished(str(error)) from error
-    except (OSError, pa.ArrowInvalid) as error:
-        raise Damaged(f"table {table}: {error}; ib-recorder verify names what is damaged") from error
 
 
 def _sorted(rows: pa.Table, order: str) -> pa.Table:

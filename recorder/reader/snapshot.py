@@ -1,16 +1,12 @@
 """What a recording holds at one moment: complete Parquet files, and the journal's rows that are in none.
 
 Rules:
-- Journal first, files second. Then a segment published in between is found in both, never in neither.
-- One segment becomes at most one file a table and UTC day. So a tail's rows of a day count unless a file of
-  that day lies within the tail's numbers; then the file counts.
-- Files only ever vanish whole (compaction, retention). Whoever meets one that vanished starts over.
+- Journal first, files second. So a segment published in between is found in both, never in neither.
+- A journal's row counts unless a file holds it. Only files whose numbers overlap the segment's can; in the
+  steady state there are none.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -18,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
-from recorder.render import unrendered
+from recorder.reader.files import PartFile, Vanished, listed, read_files
+from recorder.render.unrendered import unrendered
 
 ATTEMPTS = 10
 """How often a reading is tried; each further one takes another compaction that got in its way."""
 
-_DAY = re.compile(r"date=(\d{4}-\d\d-\d\d)")
-_FILE = re.compile(r"(\d+)-(\d+)\.parquet")
+_KEY = {"gaps": "seq_end", "instruments": "ts_recv"}
+"""What tells the rows of a table apart where it is not ``seq``."""
 
 T = TypeVar("T")
 
@@ -42,24 +39,6 @@ class Tail(Protocol):
 
     def table(self, name: str) -> pa.Table:
         """Its rows of a table, by ``seq``."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartFile:
-    """One Parquet file, as its name describes it."""
-
-    path: Path
-    day: date
-    first_seq: int
-    last_seq: int
-
-    def within(self, tail: Tail) -> bool:
-        """Whether it is what the tail became."""
-        return tail.first_seq <= self.first_seq and (tail.last_seq is None or self.last_seq <= tail.last_seq)
-
-
-class Vanished(Exception):  # noqa: N818 - reads as a sentence where it is caught
-    """A file that was listed is no longer there."""
 
 
 def reading(root: Path, read: Callable[["Snapshot"], T]) -> T:
@@ -92,12 +71,15 @@ class Snapshot:
             Vanished: a day's folder went away while it was read.
         """
         if table not in self._files:
-            found = _files(self.root / table)
-            self._files[table] = sorted(found, key=lambda file: (file.first_seq, file.day))
+            self._files[table] = listed(self.root, table)
         return self._files[table]
 
     def tail(self, table: str) -> pa.Table:
-        """The table's rows that are in no Parquet file, oldest first."""
+        """The table's rows that are in no Parquet file, oldest first.
+
+        Raises:
+            Vanished: a file that may hold some of them is gone.
+        """
         if table not in self._rows:
             files = self.files(table)
             parts = [_unpublished(tail, table, files) for tail in self._tails]
@@ -110,28 +92,17 @@ def day_column(table: str) -> str:
     return "ts_end" if table == "gaps" else "ts_recv"
 
 
-def _files(folder: Path) -> Iterator[PartFile]:
-    if not folder.is_dir():
-        return
-    for partition in folder.iterdir():
-        if day := _DAY.fullmatch(partition.name):
-            yield from _day_files(partition, date.fromisoformat(day[1]))
-
-
-def _day_files(partition: Path, day: date) -> Iterator[PartFile]:
-    try:
-        names = list(partition.iterdir())
-    except FileNotFoundError as error:
-        raise Vanished(f"{partition} vanished while it was read") from error
-    for path in names:
-        if numbers := _FILE.fullmatch(path.name):
-            yield PartFile(path, day, int(numbers[1]), int(numbers[2]))
-
-
 def _unpublished(tail: Tail, table: str, files: list[PartFile]) -> pa.Table:
     rows = tail.table(table)
-    published = {file.day for file in files if file.within(tail)}
-    if not published or not len(rows):
+    near = [file for file in files if _overlap(file, tail)] if len(rows) else []
+    if not near:
         return rows
-    days = pc.cast(rows[day_column(table)], pa.date32(), safe=False)
-    return rows.filter(pc.invert(pc.is_in(days, value_set=pa.array(published, pa.date32()))))
+    key = _KEY.get(table, "seq")
+    bounds = pc.min_max(rows[key])
+    among = (pc.field(key) >= bounds["min"]) & (pc.field(key) <= bounds["max"])
+    published = read_files(near, table, lambda data: data.to_table([key], filter=among))
+    return rows.filter(pc.invert(pc.is_in(rows[key], value_set=published[key])))
+
+
+def _overlap(file: PartFile, tail: Tail) -> bool:
+    return file.last_seq >= tail.first_seq and (tail.last_seq is None or file.first_seq <= tail.last_seq)

@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from recorder import schema
-from recorder.reader.snapshot import Snapshot, Vanished, day_column
+from recorder.reader.files import Vanished
+from recorder.reader.snapshot import Snapshot, day_column
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what DuckDB calls a PIVOT."""

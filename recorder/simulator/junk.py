@@ -10,7 +10,6 @@ from typing import Final, Literal, TypeAlias
 from recorder.simulator.frames import UNSET_DOUBLE, UNSET_INT
 from recorder.wire.layouts import frame
 
-
 Kind: TypeAlias = Literal[
     "all", "short", "long", "unknown_id", "unknown_tick_type", "no_number", "nan", "unset", "not_utf8",
     "no_terminator", "no_id", "unknown_request",

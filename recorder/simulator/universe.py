@@ -20,8 +20,8 @@ from recorder.simulator import hours
 from recorder.simulator.contracts import Bond, Instrument, Permission, Universe
 
 US_VENUES = (
-    "SMART", "AMEX", "NYSE", "CBOE", "PHLX", "ISE", "CHX", "ARCA", "NASDAQ", "DRCTEDGE", "BEX", "BATS", "EDGEA",
-    "BYX", "IEX", "EDGX", "PEARL", "NYSENAT", "LTSE", "MEMX", "PSX",
+    "SMART", "AMEX", "NYSE", "CBOE", "PHLX", "ISE", "CHX", "ARCA", "NASDAQ", "DRCTEDGE", "BEX", "BATS",
+    "EDGEA", "BYX", "IEX", "EDGX", "PEARL", "NYSENAT", "LTSE", "MEMX", "PSX",
 )  # fmt: skip
 OPTION_VENUES = ("SMART", "CBOE", "AMEX", "PHLX", "ISE", "BOX", "BATS", "NASDAQOM")
 SAMPLE_FUTURES = (date(2026, 12, 18),)

@@ -88,7 +88,7 @@ class World:
         return dice(self.seed, *what)
 
     def stream_dice(self, kind: str, con_id: int) -> random.Random:
-        """Random numbers of a new subscription; asked for again, an instrument does not begin where it began."""
+        """Random numbers of a new subscription; a second one of an instrument is not the first again."""
         self._asked[kind, con_id] += 1
         return self.dice(kind, con_id, self._asked[kind, con_id])
 

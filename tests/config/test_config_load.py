@@ -321,6 +321,12 @@ def test_the_same_contract_under_two_names_is_two_recordings(tmp_path):
     assert [None, "A", "B"] == [line.label for line in config.watchlist]
 
 
+def test_lines_that_miss_the_same_are_not_taken_for_one_contract(tmp_path):
+    entry = '{type: future, symbol: ES, expiry: "202612"}'
+    keys = [line.split(": ")[1] for line in said(tmp_path, f"watchlist: [{entry}, {entry}]")]
+    assert ["watchlist[0].exchange", "watchlist[1].exchange"] == keys
+
+
 def test_all_problems_of_a_file_are_told_at_once_in_file_order(tmp_path):
     content = """\
 gateway:
@@ -387,6 +393,17 @@ def test_an_absolute_root_stays_where_it_is(tmp_path):
     )
 
 
+def test_an_anchor_can_be_named_anew(tmp_path):
+    entries = "[{type: stock, symbol: &a A}, {type: stock, symbol: &a B}]"
+    config = load(written(tmp_path, f"watchlist: {entries}"))
+    assert ["A", "B"] == [line.symbol for line in config.watchlist]
+
+
+def test_a_byte_order_mark_takes_no_column(tmp_path):
+    places = [line.split(": ")[0] for line in said(tmp_path, f"zzz: 1\n{FINE}".encode("utf-8-sig"))]
+    assert ["1:1"] == places
+
+
 def test_an_anchor_can_be_used_again(tmp_path):
     content = "streams: &s [level1, bars]\nwatchlist: [{type: stock, symbol: A, streams: *s}]"
     config = load(written(tmp_path, content))
@@ -439,6 +456,14 @@ OFFERED = [
 @pytest.mark.parametrize("entry", OFFERED)
 def test_what_ib_may_offer_is_not_refused(tmp_path, entry):
     assert len(load(written(tmp_path, line_of(entry))).watchlist) == 1
+
+
+def test_what_the_sample_says_above_its_watchlist_is_the_default(tmp_path):
+    sample, bare = load(SAMPLE), load(written(tmp_path, FINE))
+    same = {"gateway", "status", "streams"}
+    assert bare.model_dump(include=same) == sample.model_dump(include=same)
+    assert bare.storage.model_dump(exclude={"root"}) == sample.storage.model_dump(exclude={"root"})
+    assert "data" == bare.storage.root.name == sample.storage.root.name
 
 
 def test_the_sample_has_every_type_and_every_stream():

@@ -13,15 +13,9 @@ INSERT, UPDATE, DELETE, RESET = range(4)
 ASK, BID = range(2)
 
 
-def move(seq, operation, side, position, price=None, size=1.0, maker=None):
-    own = {
-        "ts_recv": f"10:00:{seq:02d}",
-        "seq": seq,
-        "operation": operation,
-        "side": side,
-        "position": position,
-    }
-    return own | {"price": price, "size": size, "market_maker": maker}
+def move(seq, operation, side, position, price=None, **own):
+    where = {"operation": operation, "side": side, "position": position}
+    return {"ts_recv": f"10:00:{seq:02d}", "seq": seq, "price": price, "size": 1.0} | where | own
 
 
 def prices(found):
@@ -29,12 +23,12 @@ def prices(found):
 
 
 TAPE = [
-    move(1, INSERT, BID, 0, 10.0, maker="NSDQ"),
+    move(1, INSERT, BID, 0, 10.0, market_maker="NSDQ"),
     move(2, INSERT, BID, 1, 9.0),
     move(3, INSERT, ASK, 0, 11.0),
     move(4, INSERT, BID, 0, 10.5),  # shifts 10 and 9 down
     move(5, DELETE, BID, 1),  # 9 moves up
-    move(6, UPDATE, ASK, 0, 11.5, 7.0),
+    move(6, UPDATE, ASK, 0, 11.5, size=7.0),
 ]
 
 

@@ -64,7 +64,7 @@ def test_a_stream_without_rows_or_gaps_has_its_seconds_too(db):
     assert pd.isna(row.open_gap)
 
 
-def test_a_day_counts_only_what_lies_in_it(tape, at):
+def test_a_day_counts_only_what_lies_in_it(tape):
     tape.write("events", [event(1, "2026-11-21 23:59:50", "subscribed", "AAPL", "level1")], symbol=None)
     tape.write(
         "level1",
