@@ -12,7 +12,8 @@ import pyarrow.dataset as ds
 from recorder import schema
 
 CONFIG = """\
-gateway: {{host: 127.0.0.1, port: {port}, reconnect_min_seconds: 0.1, reconnect_max_seconds: 0.5, connect_timeout_seconds: 5{gateway}}}
+gateway:
+  {{port: {port}, reconnect_min_seconds: 0.1, reconnect_max_seconds: 0.5, connect_timeout_seconds: 5{gateway}}}
 storage: {{root: data, flush_seconds: {flush}, fsync_seconds: 0.05}}
 status: {{listen: null}}
 watchlist:

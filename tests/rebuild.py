@@ -25,7 +25,9 @@ def _number(text: str):
     return value if math.isfinite(value) else text
 
 
-def messages(tables: dict[str, pd.DataFrame], requests: dict[tuple[str, str], int]) -> Iterator[tuple[int, tuple]]:
+def messages(
+    tables: dict[str, pd.DataFrame], requests: dict[tuple[str, str], int]
+) -> Iterator[tuple[int, tuple]]:
     """``seq`` and fields of every message in the tables; ``requests``: (line, stream) to request id."""
     for name, rows in tables.items():
         for row in rows.to_dict("records"):

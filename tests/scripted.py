@@ -31,8 +31,40 @@ _CANCEL = {"2": 2, "11": 2, "51": 2, "98": 1}
 
 def contract_details(req: str, con_id: int, symbol: str, sec_type: str = "STK") -> bytes:
     """A message 10 of server version 176, with the fields that matter filled in."""
-    fields = ["10", req, symbol, sec_type, "", "0", "", "SMART", "USD", symbol, "NMS", "NMS", str(con_id), "0.01"]
-    fields += ["", "LMT", "SMART", "1", "0", f"{symbol} INC", "NASDAQ", "", "", "", "", "US/Eastern", "", "", "", "0"]
+    fields = [
+        "10",
+        req,
+        symbol,
+        sec_type,
+        "",
+        "0",
+        "",
+        "SMART",
+        "USD",
+        symbol,
+        "NMS",
+        "NMS",
+        str(con_id),
+        "0.01",
+    ]
+    fields += [
+        "",
+        "LMT",
+        "SMART",
+        "1",
+        "0",
+        f"{symbol} INC",
+        "NASDAQ",
+        "",
+        "",
+        "",
+        "",
+        "US/Eastern",
+        "",
+        "",
+        "",
+        "0",
+    ]
     fields += ["0"]
     fields += [""] * (CONTRACT_FIELDS - len(fields))
     return frame(*fields)

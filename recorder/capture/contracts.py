@@ -128,7 +128,9 @@ def contract(found: Details, line: Line) -> dict[str, Any]:
         "conId": int(found["con_id"]),
         "secType": sec_type,
         "symbol": found.get("symbol", ""),
-        "lastTradeDateOrContractMonth": "" if sec_type == "BOND" else (_words(found.get("last_trade", "")) or [""])[0],
+        "lastTradeDateOrContractMonth": ""
+        if sec_type == "BOND"
+        else (_words(found.get("last_trade", "")) or [""])[0],
         "strike": _number(found.get("strike")) or 0.0,
         "right": found.get("right", ""),
         "multiplier": found.get("multiplier", ""),
@@ -148,9 +150,20 @@ def name(line: Line, found: Details) -> str:
 
 def candidate(found: Details) -> str:
     """One of several contracts, for a person to choose from."""
-    words = ("sec_type", "symbol", "last_trade", "strike", "right", "exchange", "primary_exchange", "currency")
+    words = (
+        "sec_type",
+        "symbol",
+        "last_trade",
+        "strike",
+        "right",
+        "exchange",
+        "primary_exchange",
+        "currency",
+    )
     said = [found[word] for word in words if found.get(word) not in (None, "", "0", "0.0", "?")]
-    return f"con_id {found['con_id']}: {' '.join(said)} ({_unescaped(found.get('long_name', '')) or 'no name'})"
+    return (
+        f"con_id {found['con_id']}: {' '.join(said)} ({_unescaped(found.get('long_name', '')) or 'no name'})"
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -78,20 +78,24 @@ class Gateway:
         self._in_use = False
         # ib_async holds bound methods weakly and swallows what handlers raise: so the handlers are
         # guarded, and kept here.
-        self._handlers = [self._guard(self._on_data), self._guard(self._on_error), self._guard(self._on_closed)]
+        self._handlers = [
+            self._guard(self._on_data),
+            self._guard(self._on_error),
+            self._guard(self._on_closed),
+        ]
         on_data, on_error, on_closed = self._handlers
         self._client.conn.hasData.clear()
         self._client.conn.hasData += on_data
         self._client.conn.disconnected += on_closed
         self._ib.errorEvent += on_error
 
-    async def connect(self, host: str, port: int, client_id: int, timeout: float) -> int:
-        """Connect and return the server's protocol version.
+    async def connect(self, host: str, port: int, client_id: int, patience: float) -> int:
+        """Connect, waiting at most ``patience`` seconds for each answer; returns the server's protocol version.
 
         Raises:
             ConnectError: with the reason in words; the socket is closed by then.
         """
-        connecting = asyncio.ensure_future(self._client.connectAsync(host, port, client_id, timeout))
+        connecting = asyncio.ensure_future(self._client.connectAsync(host, port, client_id, patience))
         try:
             await asyncio.wait({connecting, self._lost}, return_when=asyncio.FIRST_COMPLETED)
             if not connecting.done():
@@ -103,26 +107,30 @@ class Gateway:
             self.drop("cancelled")
             raise
         if error:
-            reason = self._why(connecting, host, port, timeout)
+            reason = self._why(connecting, host, port, patience)
             self.drop(str(reason))
             raise reason
         version = int(self._client.serverVersion())
         if version > SERVER_VERSION:
             self.drop("unknown protocol version")
-            raise ConnectError(f"the gateway answered protocol version {version}, {SERVER_VERSION} was asked for")
+            raise ConnectError(
+                f"the gateway answered protocol version {version}, {SERVER_VERSION} was asked for"
+            )
         return version
 
-    def _why(self, connecting: "asyncio.Future[None]", host: str, port: int, timeout: float) -> ConnectError:
+    def _why(self, connecting: "asyncio.Future[None]", host: str, port: int, patience: float) -> ConnectError:
         where = f"{host}:{port}"
         if self._in_use:
             return ConnectError("client id is in use by another program", codes.CLIENT_ID_IN_USE)
         if connecting.cancelled():
-            return ConnectError(f"{where} closed the connection at once: is this host a trusted IP of the API?")
+            return ConnectError(
+                f"{where} closed the connection at once: is this host a trusted IP of the API?"
+            )
         error = connecting.exception()
         if isinstance(error, ConnectionRefusedError):
             return ConnectError(f"nothing listens on {where}: is the gateway running, is its API port open?")
         if isinstance(error, TimeoutError):
-            return ConnectError(f"{where} {self._silence()} within {timeout:g} s")
+            return ConnectError(f"{where} {self._silence()} within {patience:g} s")
         return ConnectError(f"{where}: {error}")
 
     def _silence(self) -> str:
@@ -174,7 +182,9 @@ class Gateway:
             case "depth":
                 self._client.reqMktDepth(req, contract, wanted.rows, wanted.smart, [])
             case "bars":
-                self._client.reqRealTimeBars(req, contract, _BAR_SECONDS, wanted.show, wanted.regular_hours, [])
+                self._client.reqRealTimeBars(
+                    req, contract, _BAR_SECONDS, wanted.show, wanted.regular_hours, []
+                )
             case _:
                 last = "Last" if wanted.only_reportable else "AllLast"
                 self._client.reqTickByTickData(

@@ -91,7 +91,14 @@ class Ledger:
             return
         symbol, stream = key
         self.event(
-            "gap_start", reason, symbol=symbol, stream=stream, code=code, reason=reason, ts_start=ts, seq_start=seq
+            "gap_start",
+            reason,
+            symbol=symbol,
+            stream=stream,
+            code=code,
+            reason=reason,
+            ts_start=ts,
+            seq_start=seq,
         )
 
     def _close(self, gap: Gap, ts: int, seq: int) -> None:

@@ -264,7 +264,9 @@ class Session:
         key = (self.watchlist.name(wanted.index), wanted.stream.kind)
         req = gateway.new_request()
         show = subscription.show if subscription.stream == "bars" else ""
-        self._ledger.subscribed(req, key, con_id, show, f"con_id {con_id} at {subscription.contract['exchange']}")
+        self._ledger.subscribed(
+            req, key, con_id, show, f"con_id {con_id} at {subscription.contract['exchange']}"
+        )
         self._asked[req], self._subscriptions[req] = wanted, subscription
         self.parked.pop(key, None)
         gateway.subscribe(req, subscription)

@@ -55,7 +55,11 @@ class Watchlist:
             if verdict.reason is not None:
                 kind = verdict.stream.kind
                 code = _LIMIT_CODES.get(kind, _TICK_LIMIT_CODE)
-                yield Wanted(verdict.line, self.config.watchlist[verdict.line], verdict.stream), verdict.reason, code
+                yield (
+                    Wanted(verdict.line, self.config.watchlist[verdict.line], verdict.stream),
+                    verdict.reason,
+                    code,
+                )
 
     def name(self, index: int) -> str:
         """The line's name in the data; until it is known, what a person would call it."""
@@ -78,7 +82,9 @@ class Watchlist:
         name = contracts.name(line, answers[0])
         taken = [other for other, (known, _) in self.found.items() if known == name and other != index]
         if taken:
-            raise UnfitError(f"{line.title}: {name!r} is line {taken[0] + 1} of the watchlist already; give it a name")
+            raise UnfitError(
+                f"{line.title}: {name!r} is line {taken[0] + 1} of the watchlist already; give it a name"
+            )
         self.found[index] = (name, answers[0])
         return answers[0]
 

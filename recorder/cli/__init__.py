@@ -35,7 +35,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="the version")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="the version")
+    ] = False,
 ) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
@@ -64,7 +66,9 @@ def check(
     """Validate a config; with --connect, also qualify every line against the gateway."""
     from recorder.cli.check import check as check_config
 
-    raise typer.Exit(check_config(config, connect=connect, as_json=errors.choice(format, "text", "json") == "json"))
+    raise typer.Exit(
+        check_config(config, connect=connect, as_json=errors.choice(format, "text", "json") == "json")
+    )
 
 
 @app.command()
@@ -79,7 +83,9 @@ def recover(root: Root) -> None:
 def simulate(
     port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
     seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,
-    rate: Annotated[str, typer.Option(help="ticks a second and subscription; max: as fast as the socket takes")] = "5",
+    rate: Annotated[
+        str, typer.Option(help="ticks a second and subscription; max: as fast as the socket takes")
+    ] = "5",
     script: Annotated[Path | None, typer.Option(help="YAML file of failures to play")] = None,
 ) -> None:
     """The simulated gateway alone, for any TWS API client."""
@@ -91,7 +97,9 @@ def simulate(
 @app.command()
 def demo(
     seconds: Annotated[float, typer.Option(help="how long to record")] = 20.0,
-    root: Annotated[Path, typer.Option(metavar="DIR", help="where to; a new folder unless given")] = Path("demo-data"),
+    root: Annotated[Path, typer.Option(metavar="DIR", help="where to; a new folder unless given")] = Path(
+        "demo-data"
+    ),
 ) -> None:
     """Record the sample watchlist from the simulated gateway, then show what was written and how to read it."""
     from recorder.cli.demo import demo as run_demo

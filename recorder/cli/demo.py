@@ -55,7 +55,9 @@ def lines(root: Path) -> str:
 def sample() -> Path:
     """The sample watchlist: beside the package when installed, in the checkout's ``config`` otherwise."""
     installed = Path(str(files("recorder") / "watchlist.yaml"))
-    return installed if installed.exists() else Path(str(files("recorder"))).parent / "config" / "watchlist.yaml"
+    return (
+        installed if installed.exists() else Path(str(files("recorder"))).parent / "config" / "watchlist.yaml"
+    )
 
 
 async def _record(config: Config, seconds: float, root: Path, console: Console) -> None:
@@ -63,7 +65,8 @@ async def _record(config: Config, seconds: float, root: Path, console: Console) 
         gateway = config.gateway.model_copy(update={"port": simulator.port})
         storage = config.storage.model_copy(update={"root": root, "flush_seconds": _FLUSH_SECONDS})
         console.print(
-            f"A simulated gateway listens on 127.0.0.1:{simulator.port}; recording {len(config.watchlist)} lines from it.\n"
+            f"A simulated gateway listens on 127.0.0.1:{simulator.port}; "
+            f"recording {len(config.watchlist)} lines from it.\n"
             f"After {seconds * _DROP_AT:g} s it drops the connection, as real ones do: that leaves a gap on record."
         )
         recording = asyncio.create_task(

@@ -117,7 +117,7 @@ def parse(content: bytes) -> Document:
 
 def _decoded(content: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
         raise NotYaml(_offset(before, len(before)), "not UTF-8 text; save the file as UTF-8") from None

@@ -14,7 +14,7 @@ _LIBRARIES = {
 
 
 def configure(*, verbose: bool = False, quiet: bool = False, stream: TextIO | None = None) -> None:
-    """Send everything to ``stream`` (standard error); ``verbose`` shows what the libraries say too, ``quiet`` only warnings."""
+    """Send everything to ``stream`` (standard error); ``verbose``: the libraries' words too; ``quiet``: errors only."""
     stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -31,7 +31,7 @@ def configure(*, verbose: bool = False, quiet: bool = False, stream: TextIO | No
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING if quiet else logging.INFO)
+    root.setLevel(logging.ERROR if quiet else logging.INFO)
     for name, level in _LIBRARIES.items():
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else level)
     structlog.configure(

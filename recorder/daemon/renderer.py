@@ -35,7 +35,9 @@ class Renderer:
         self._root = root
         self._lock = asyncio.Lock()
 
-    async def render(self, before: int | None, progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+    async def render(
+        self, before: int | None, progress: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
         """Render the segments numbered below ``before``, or all; a failure is logged and tried again next time."""
         async with self._lock:
             command = [sys.executable, "-m", "recorder.render", str(self._root)]

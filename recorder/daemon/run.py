@@ -90,7 +90,9 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._session.stop)
-        loop.add_signal_handler(signal.SIGHUP, log.warning, "the watchlist is read at start only; restart to apply")
+        loop.add_signal_handler(
+            signal.SIGHUP, log.warning, "the watchlist is read at start only; restart to apply"
+        )
         if seconds is not None:
             loop.call_later(seconds, self._session.stop)
 

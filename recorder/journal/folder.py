@@ -6,6 +6,7 @@ Layout of a root: ``recording.json``, ``journal/<number>.journal``, ``journal/se
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from recorder.journal.state import State
 
 FORMAT = 1
 """Version of the recording's format; stands in ``recording.json`` and in every Parquet file."""
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 class NotARecordingError(ValueError):
@@ -38,8 +41,9 @@ class Checkpoint:
 
 
 def segments(root: Path) -> list[Path]:
-    """The journal's segments, oldest first."""
-    return sorted((root / "journal").glob("*.journal"), key=number)
+    """The journal's segments, oldest first; a file with another name is none of ours and stays where it is."""
+    found = (path for path in (root / "journal").glob("*.journal") if _NUMBER.fullmatch(path.stem))
+    return sorted(found, key=number)
 
 
 def number(segment: Path) -> int:
@@ -84,9 +88,11 @@ def load(root: Path) -> Checkpoint:
         state = State.restore(content.pop("state"))
         del content["format"]
         return Checkpoint(**content, state=state)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotARecordingError(f"{root}: not a recording (no recording.json in it)") from None
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except NotARecordingError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotARecordingError(f"{path}: cannot be read as a recording's checkpoint ({error!r})") from None
 
 

@@ -25,6 +25,7 @@ HEADER_SIZE = 32
 _HEADER = struct.Struct("<4sIIIqQ")
 _CHECKED = struct.Struct("<IIqQ")
 _PREAMBLE = len(SEGMENT_MAGIC) + 8
+_MOST_CARRY = 0xFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Record:
         seq: number of the first row that the payload holds, or that the next record will.
         payload: wire bytes or JSON.
         carry: of an R record, how many bytes of an unfinished frame came before it; 0: it begins with a frame.
+            Written in 24 bits, so the few longest frames there can be say 16,777,215.
     """
 
     kind: Kind
@@ -75,7 +77,7 @@ def preamble() -> bytes:
 
 def header(salt: bytes, record: Record) -> bytes:
     """The 32 bytes before a record's payload. The salt keeps stale bytes of reused disk space from counting."""
-    kind = ord(record.kind) | record.carry << 8
+    kind = ord(record.kind) | min(record.carry, _MOST_CARRY) << 8
     checked = (len(record.payload), kind, record.ts, record.seq)
     checksum = zlib.crc32(record.payload, zlib.crc32(_CHECKED.pack(*checked), zlib.crc32(salt)))
     return _HEADER.pack(RECORD_MAGIC, checksum, *checked)

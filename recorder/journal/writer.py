@@ -81,9 +81,10 @@ class Journal:
         """
         if self.rows == 0:
             return False
-        self._syncer.retire(self._descriptor)
+        sealed = self._descriptor
         self.index += 1
         self._open()
+        self._syncer.retire(sealed)
         if tail:
             self.append("T", tail, self.clock())
         return True

@@ -21,7 +21,16 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Types: TypeAlias = Mapping[str, pa.DataType]
 
 _NONE = np.empty(0, np.int64)
-_TYPES = {"int": pa.int64(), "req": pa.int64(), "float": pa.float64(), "size": pa.float64(), "text": pa.string()}
+_NOT_FINITE = {None, "NaN", "Infinity", "-Infinity"}
+"""Numbers that Java writes as words."""
+
+_TYPES = {
+    "int": pa.int64(),
+    "req": pa.int64(),
+    "float": pa.float64(),
+    "size": pa.float64(),
+    "text": pa.string(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,8 @@ def _gather(raw: Bytes, starts: Positions, ends: Positions) -> Bytes:
     offsets = np.cumsum(lengths) - lengths
     # 32 bits are enough for positions in a chunk, and half the memory to go through.
     shifts = np.repeat((starts - offsets).astype(np.int32), lengths)
-    return raw[np.arange(lengths.sum(), dtype=np.int32) + shifts]
+    gathered: Bytes = raw[np.arange(lengths.sum(), dtype=np.int32) + shifts]
+    return gathered
 
 
 def _fit(fields: Bytes, nuls: Positions, lengths: Positions, width: int) -> npt.NDArray[np.bool_]:
@@ -72,7 +82,8 @@ def _fit(fields: Bytes, nuls: Positions, lengths: Positions, width: int) -> npt.
     if len(nuls) == width * len(ends) and (nuls[width - 1 :: width] == ends - 1).all():
         return np.ones(len(ends), np.bool_)
     counts = np.diff(np.searchsorted(nuls, ends), prepend=0)
-    return (counts == width) & (fields[np.maximum(ends, 1) - 1] == 0)
+    right: npt.NDArray[np.bool_] = (counts == width) & (fields[np.maximum(ends, 1) - 1] == 0)
+    return right
 
 
 def _columns(strings: pa.StringArray, layout: Layout, types: Types) -> dict[str, pa.Array]:
@@ -84,8 +95,33 @@ def _columns(strings: pa.StringArray, layout: Layout, types: Types) -> dict[str,
         lengths = pc.binary_length(texts)
         if pc.min(lengths).as_py() == 0:
             texts = pc.if_else(pc.equal(lengths, 0), pa.scalar(None, pa.string()), texts)
-        columns[field.name] = pc.cast(texts, types.get(field.name, _TYPES[field.kind]))
+        columns[field.name] = _values(texts, types.get(field.name, _TYPES[field.kind]))
     return columns
+
+
+def _values(texts: pa.StringArray, wanted: pa.DataType) -> pa.Array:
+    """Texts as their column's type; Arrow alone would also take ``0x10``, ``true``, and 1e999 as infinity.
+
+    Raises:
+        pa.ArrowInvalid: a text is not how IB writes such a value.
+    """
+    if pa.types.is_string(wanted):
+        return texts
+    if pa.types.is_floating(wanted):
+        values = pc.cast(texts, wanted)
+        finite = pc.is_finite(values)
+        right = pc.all(finite).as_py() is not False or _are_words(texts.filter(pc.invert(finite)))
+    else:
+        values = pc.cast(texts, pa.uint8() if pa.types.is_boolean(wanted) else wanted)
+        letters = np.frombuffer(texts.buffers()[2], np.uint8) > ord("9")
+        right = not letters.any() and (wanted != pa.bool_() or (pc.max(values).as_py() or 0) <= 1)
+    if not right:
+        raise pa.ArrowInvalid("not as IB writes it")
+    return pc.cast(values, wanted)
+
+
+def _are_words(texts: pa.StringArray) -> bool:
+    return set(texts.to_pylist()) <= _NOT_FINITE
 
 
 def _strings(fields: Bytes, nuls: Positions) -> pa.StringArray:

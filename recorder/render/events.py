@@ -3,6 +3,7 @@
 These are few, so each is a Python object of its own.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from recorder.journal.state import Request
 from recorder.render.stretch import Frames
 from recorder.wire import codes, messages
 from recorder.wire.frames import Positions
+from recorder.wire.layouts import LAYOUTS
 
 SPOKEN = frozenset({messages.ERROR, 58, 81}) | messages.REROUTES
 """Ids of the messages that become events."""
@@ -20,6 +22,8 @@ SPOKEN = frozenset({messages.ERROR, 58, 81}) | messages.REROUTES
 DATA_TYPES = {1: "live", 2: "frozen", 3: "delayed", 4: "delayed_frozen"}
 """Message 58's value, and the config's name for it."""
 
+_REQ_POSITION = {layout.msg_id: layout.req_position for layout in LAYOUTS} | {messages.ERROR: 2}
+_INTEGER = re.compile(r"-?[0-9]{1,10}")
 _RESET = 3
 _NO_LINE = Request("", "", 0)
 
@@ -45,7 +49,7 @@ def from_frames(frames: Frames, indices: Positions) -> tuple[pa.Table, pa.Table,
         own = {"ts_recv": int(frames.ts[index]), "seq": int(frames.seq[index])}
         try:
             fields = _fields(content)
-            request = frames.requests.get(int(fields[_req_position(fields)]), _NO_LINE)
+            request = _request(fields, frames.requests)
             event = _event(fields, request)
         except (ValueError, IndexError, KeyError):
             strange.append(index)
@@ -60,7 +64,9 @@ def from_frames(frames: Frames, indices: Positions) -> tuple[pa.Table, pa.Table,
 def unclear(content: bytes, msg_id: int, requests: dict[int, Request]) -> dict[str, object]:
     """A message that fits no layout: its text, and the line it seems to belong to."""
     texts = content.removesuffix(b"\0").decode(errors="backslashreplace").split("\0")
-    known = (requests.get(int(text)) for text in texts[1:3] if text.isascii() and text.isdigit())
+    position = _REQ_POSITION.get(msg_id)
+    places = texts[1:3] if position is None else texts[position : position + 1]
+    known = (requests.get(int(text)) for text in places if _INTEGER.fullmatch(text))
     request = next((found for found in known if found), None)
     return {
         "msg_id": None if msg_id == messages.NO_ID else msg_id,
@@ -81,19 +87,26 @@ def _fields(content: bytes) -> list[str]:
     return content[:-1].decode().split("\0")
 
 
-def _req_position(fields: list[str]) -> int:
-    return 2 if fields[0] in ("4", "58") else 1
+def _request(fields: list[str], requests: dict[int, Request]) -> Request:
+    """What the message speaks about; only an error may be about nothing that was asked.
+
+    Raises:
+        KeyError: a request id that nobody knows.
+    """
+    msg_id = int(fields[0])
+    req = _integer(fields[_REQ_POSITION[msg_id]])
+    return requests.get(req, _NO_LINE) if msg_id == messages.ERROR else requests[req]
 
 
 def _event(fields: list[str], request: Request) -> Event:
     line = (request.symbol or None, request.stream or None)
     match fields:
         case ["4", _, _, code, text, *advanced] if len(advanced) <= 1:
-            refused = int(code) in codes.REFUSED and request is not _NO_LINE
+            refused = _integer(code) in codes.REFUSED and request is not _NO_LINE
             whole = "\t".join([text, *filter(None, advanced)])
-            return Event("refused" if refused else "notice", *line, _int32(code), whole)
+            return Event("refused" if refused else "notice", *line, _integer(code), whole)
         case ["58", _, _, kind]:
-            return Event("market_data_type", *line, int(kind), DATA_TYPES[int(kind)])
+            return Event("market_data_type", *line, _integer(kind), DATA_TYPES[_integer(kind)])
         case ["81", _, min_tick, exchange, permissions]:
             text = f"min_tick={min_tick} bbo_exchange={exchange} snapshot_permissions={permissions}"
             return Event("tick_params", *line, None, text)
@@ -102,13 +115,12 @@ def _event(fields: list[str], request: Request) -> Event:
     raise ValueError("no layout of this message")
 
 
-def _int32(text: str) -> int:
-    value = int(text)
-    if not -(2**31) <= value < 2**31:
-        raise ValueError("no code is that large")
-    return value
+def _integer(text: str) -> int:
+    """A 32-bit number; Python alone would also take blanks, underscores and the digits of other scripts."""
+    if not _INTEGER.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
+        raise ValueError(f"{text!r} is no number of 32 bits")
+    return int(text)
 
 
 def _reset(request: Request) -> dict[str, object]:
     return {"symbol": request.symbol, "con_id": request.con_id, "source": "live", "operation": _RESET}
-

@@ -5,7 +5,8 @@ replacing -> fsync the folder. Only then may the segment go. The name is made of
 repetition after a crash lands on the same name and is recognised as done.
 """
 
-import datetime
+import contextlib
+import datetime as dt
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def partitions(tables: dict[str, pa.Table], first_seq: int, last_seq: int) -> It
             if name in schema.SEQUENCED:
                 bounds = pc.min_max(rows["seq"]).as_py()
                 numbers = (bounds["min"], bounds["max"])
-            date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+            date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
             yield Partition(name, date.isoformat(), *numbers, rows)
 
 
@@ -130,7 +131,8 @@ def _alphabetical(symbols: pa.DictionaryArray) -> npt.NDArray[np.int16]:
     place = np.empty(len(order) + 1, np.int16)
     place[order] = np.arange(1, len(order) + 1)
     place[-1] = 0
-    return place[pc.fill_null(symbols.indices, len(order)).to_numpy()]
+    places: npt.NDArray[np.int16] = place[pc.fill_null(symbols.indices, len(order)).to_numpy()]
+    return places
 
 
 def _sorting(rows: pa.Table) -> list[pq.SortingColumn]:
@@ -161,8 +163,6 @@ def _make_folder(folder: Path) -> None:
 
 
 def _rename_without_replacing(staged: Path, target: Path) -> None:
-    try:
+    with contextlib.suppress(FileExistsError):  # published before a crash: the same numbers, so the same rows
         os.link(staged, target)
-    except FileExistsError:
-        pass  # published before a crash: the same numbers, so the same rows
     staged.unlink()

@@ -5,7 +5,6 @@ says what comes after it; being killed anywhere in between means doing the same 
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,6 +99,6 @@ def _set_aside(root: Path, path: Path) -> None:
     """Keep a damaged segment: bytes that could not be read today may be read by someone tomorrow."""
     aside = root / "journal" / "set-aside"
     aside.mkdir(exist_ok=True)
-    os.rename(path, aside / path.name)
+    path.rename(aside / path.name)
     folder.sync_folder(aside)
     folder.sync_folder(path.parent)

@@ -20,7 +20,7 @@ from recorder.render.columns import block
 from recorder.render.stretch import Frames
 from recorder.wire import messages
 from recorder.wire.frames import Positions
-from recorder.wire.layouts import GREEKS, LAYOUTS, NOT_COMPUTED, Layout
+from recorder.wire.layouts import LAYOUTS, NOT_COMPUTED, Layout
 from recorder.wire.ticktypes import tick_name
 
 Rows: TypeAlias = tuple[str, pa.Table]
@@ -105,11 +105,10 @@ def _layout_rows(frames: Frames, indices: Positions, layout: Layout) -> tuple[pa
 def _bind(req: pa.Array, requests: dict[int, Request]) -> tuple[npt.NDArray[np.bool_], Positions]:
     """Which request ids were asked, and the position of each in ``requests``."""
     ids = pc.fill_null(req, -1).to_numpy(zero_copy_only=False)
-    largest = max(requests, default=0)
-    places = np.full(largest + 2, -1, np.int64)
-    places[list(requests)] = np.arange(len(requests))
-    place = places[np.where((ids < 0) | (ids > largest), largest + 1, ids)]
-    return place >= 0, place
+    asked = np.array([*requests, 2**63 - 1])
+    order = np.argsort(asked)
+    place = order[np.searchsorted(asked, ids, sorter=order)]
+    return asked[place] == ids, place
 
 
 def _own(frames: Frames, indices: Positions) -> dict[str, pa.Array]:
@@ -212,6 +211,10 @@ def _other(frames: Frames, indices: Positions) -> pa.Table:
     for index in indices.tolist():
         content = frames.data[frames.bounds.starts[index] : frames.bounds.ends[index]]
         found.append(events.unclear(content, int(frames.msg_ids[index]), frames.requests))
-    columns = {name: pa.array([row[name] for row in found], _TYPES["other"][name]) for name in found[0]} if found else {}
+    columns = (
+        {name: pa.array([row[name] for row in found], _TYPES["other"][name]) for name in found[0]}
+        if found
+        else {}
+    )
     source = {"source": named(np.zeros(len(indices), np.int64), ["live"])}
     return _table("other", columns | _own(frames, indices) | source, len(indices))

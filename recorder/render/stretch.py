@@ -46,6 +46,7 @@ class Stretch:
         self.requests = requests
         self._hello = hello
         self._aligned = True
+        self._lost = False
         self._broken = False
         self._tail = b""
         self._records: list[Record] = []
@@ -64,7 +65,7 @@ class Stretch:
     def lose(self) -> Iterator[Frames]:
         """Records were lost here: go on with the next read that begins with a frame."""
         yield from self.flush()
-        self._tail, self._aligned = b"", False
+        self._tail, self._aligned, self._lost = b"", False, True
 
     def flush(self) -> Iterator[Frames]:
         """The frames completed so far that have not come out yet."""
@@ -83,20 +84,30 @@ class Stretch:
     def _number(self, data: bytes, bounds: Bounds, records: list[Record], record_ends: Positions) -> Frames:
         msg_ids = messages.ids(data, bounds)
         rows = messages.is_row(msg_ids)
-        if not self._hello:
-            count, self._hello = messages.hello_frames(data, bounds)
-            rows[:count] = False
+        if len(rows) and (self._lost or not self._hello):
+            rows[: self._greeting(data, bounds)] = False
         complete = bounds.ends.copy()
         if bounds.broken:
             msg_ids[-1], rows[-1], complete[-1] = messages.NO_ID, True, bounds.starts[-1]
         of_record = np.searchsorted(record_ends, complete, side="left")
-        before = np.cumsum(rows) - rows
+        before: Positions = np.cumsum(rows) - rows
         first = np.searchsorted(of_record, np.arange(len(records)))
         base = np.append(before, 0)[first]
         seq = np.array([record.seq for record in records])[of_record] + before - base[of_record]
         ts = np.array([record.ts for record in records])[of_record]
         kept = Bounds(bounds.starts[rows], bounds.ends[rows], bounds.consumed, bounds.broken)
         return Frames(data, kept, msg_ids[rows], ts[rows], seq[rows], self.requests)
+
+    def _greeting(self, data: bytes, bounds: Bounds) -> int:
+        """How many leading frames are the handshake.
+
+        After a loss the hello is either the first frame, or it went with what was lost.
+        """
+        count, hello = messages.hello_frames(data, bounds)
+        if self._lost and not (hello and count == 1):
+            count = 0
+        self._hello, self._lost = hello or self._lost, False
+        return count
 
 
 def _with_rest(data: bytes, bounds: Bounds) -> Bounds:

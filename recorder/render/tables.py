@@ -21,6 +21,7 @@ from recorder.render import events
 from recorder.render.rows import rows
 from recorder.render.stretch import Frames, Stretch
 
+
 @dataclass(slots=True)
 class Rendered:
     """What a segment holds.

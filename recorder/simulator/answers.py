@@ -80,6 +80,8 @@ def historical_ticks(session: "Session", request: Request) -> None:
         session.tell(req, 162, "Historical data request pacing violation")
         return
     remembered = world.tape(instrument, history.SOURCES[show]).events
+    if show == "MIDPOINT" or (show == "BID_ASK" and request.number("ignore_size")):
+        remembered = history.changes(remembered)
     events = history.select(remembered, *span, request.number("count"))
     session.out.append(history.answer(req, show, events, instrument.decimals))
 

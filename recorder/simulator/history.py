@@ -40,6 +40,12 @@ def moment(text: str) -> int:
     )
 
 
+def changes(events: list[Event]) -> list[Event]:
+    """The quotes whose prices are not those of the one before: all a midpoint knows, or ``ignoreSize`` leaves."""
+    before = [(), *(values[:2] for _, values in events)]
+    return [event for event, last in zip(events, before, strict=False) if event[1][:2] != last]
+
+
 def select(events: list[Event], start: int | None, end: int | None, count: int) -> list[Event]:
     """``count`` events from ``start`` on, or up to ``end``; the last (the first) second whole."""
     if start is not None:

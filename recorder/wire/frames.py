@@ -18,7 +18,7 @@ Positions = npt.NDArray[np.int64]
 
 _PREFIX = 4
 _FEW_BYTES = 5000
-"""Below this many bytes a plain loop is faster than a dozen array operations (measured: they meet at some 150 frames)."""
+"""Below this many bytes a plain loop is faster than a dozen array operations (they meet at some 150 frames)."""
 
 _length_at = struct.Struct(">I").unpack_from
 

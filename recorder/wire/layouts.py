@@ -63,6 +63,11 @@ class Layout:
         """Number of fields, the id included."""
         return len(self.fields)
 
+    @property
+    def req_position(self) -> int:
+        """Which field is the request id."""
+        return next(place for place, field in enumerate(self.fields) if field.kind == "req")
+
     def encode(self, req: int, values: Mapping[str, Value]) -> bytes:
         """The message as a frame; ``None`` or a missing name is an empty field."""
         texts = (_text(field, req, values, self.msg_id) for field in self.fields)

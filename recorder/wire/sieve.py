@@ -16,10 +16,8 @@ _FEW_FRAMES = 40
 """Up to this many frames a plain loop over their ids is faster than arrays."""
 
 _CONVERSATION = frozenset(str(msg_id).encode() for msg_id in messages.CONVERSATION)
-_REQ_POSITION = {
-    str(layout.msg_id).encode(): next(i for i, field in enumerate(layout.fields) if field.kind == "req")
-    for layout in LAYOUTS
-}
+_REQ_POSITION = {str(layout.msg_id).encode(): layout.req_position for layout in LAYOUTS}
+_LONGEST_REQ = 10
 _HANDED_ON = frozenset(str(msg_id).encode() for msg_id in messages.HANDED_ON)
 
 
@@ -41,17 +39,24 @@ class Sifted:
 
 
 class Sieve:
-    """Sifts the reads of one connection; ``tail`` is the beginning of a frame not yet whole."""
+    """Sifts the reads of one connection; ``tail`` is the beginning of a frame not yet whole.
+
+    Once the stream is broken nothing that still comes is looked at.
+    """
 
     def __init__(self) -> None:
         self.hello = False
         self.tail = b""
+        self._broken = False
 
     def feed(self, read: bytes, watched: Container[int] = ()) -> Sifted:
         """Take one read; ``watched`` are the request ids whose first message is waited for."""
+        if self._broken:
+            return Sifted(0, [], True, {})
         data = self.tail + read if self.tail else read
         bounds = split(data)
-        self.tail = data[bounds.consumed :]
+        self._broken = bounds.broken
+        self.tail = b"" if bounds.broken else data[bounds.consumed :]
         rows, handed_on = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
         first = _first(data, bounds, watched) if watched else {}
         return Sifted(rows + bounds.broken, handed_on, bounds.broken, first)
@@ -67,7 +72,7 @@ class Sieve:
 def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
     if len(bounds.starts) > _FEW_FRAMES:
         msg_ids = messages.ids(data, bounds)
-        found = messages.is_handed_on(msg_ids).nonzero()[0]
+        found = messages.is_handed_on(msg_ids).nonzero()[0].tolist()
         return int(messages.is_row(msg_ids).sum()), [_frame(data, bounds, index) for index in found]
     rows, handed_on = 0, []
     for index, (start, end) in enumerate(zip(bounds.starts.tolist(), bounds.ends.tolist(), strict=True)):
@@ -87,7 +92,7 @@ def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, in
         if msg_id in _CONVERSATION:
             continue
         text = fields[_REQ_POSITION.get(msg_id, 1) - 1 :][:1]
-        req = int(text[0]) if text and text[0].isdigit() else -1
+        req = int(text[0]) if text and text[0].isdigit() and len(text[0]) <= _LONGEST_REQ else -1
         if msg_id != b"4" and req in watched:
             first.setdefault(req, rows)
         rows += 1

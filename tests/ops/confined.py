@@ -1,8 +1,8 @@
-"""Runs a command as the unit confines it: `python confined.py UNIT COMMAND...`, without systemd being process 1.
+"""Runs a command as the unit confines it, without systemd being process 1: `confined.py UNIT COMMAND...`.
 
-Read from the unit: SystemCallFilter and SystemCallErrorNumber, RestrictAddressFamilies, MemoryDenyWriteExecute,
-NoNewPrivileges. The names in system call groups are systemd's own, the filter is built by the library that systemd
-builds it with.
+Read from the unit: SystemCallFilter and SystemCallErrorNumber, RestrictAddressFamilies,
+MemoryDenyWriteExecute, NoNewPrivileges. The names in system call groups are systemd's own, and the filter is
+built by the library that systemd builds it with.
 """
 
 import ctypes
@@ -66,7 +66,9 @@ def confine(unit: Path) -> None:
 def _spelt_out(name: str) -> set[str]:
     if not name.startswith("@"):
         return {name}
-    listed = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True
+    )
     words = [line.strip() for line in listed.stdout.splitlines()[1:]]
     return set().union(*(_spelt_out(word) for word in words if word and not word.startswith("#")))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import struct
 import threading
 import time
@@ -22,7 +23,7 @@ class Raw:
 
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
-        self.frames = []
+        self.frames, self.buffer = [], b""
 
     @classmethod
     async def connect(cls, sim, hello=b"v157..178"):
@@ -47,11 +48,21 @@ class Raw:
 
     async def next(self, timeout=3):
         async with asyncio.timeout(timeout):
-            length = struct.unpack(">I", await self.reader.readexactly(4))[0]
-            body = await self.reader.readexactly(length)
+            length = struct.unpack(">I", await self.peek(4))[0]
+            body = (await self.peek(4 + length))[4:]
+        self.buffer = self.buffer[4 + length :]
         fields = body.decode(errors="backslashreplace").split("\0")[:-1]
         self.frames.append(fields)
         return fields
+
+    async def peek(self, count):
+        """The next bytes; a wait that is cancelled loses none."""
+        while len(self.buffer) < count:
+            data = await self.reader.read(65536)
+            if not data:
+                raise asyncio.IncompleteReadError(self.buffer, count)
+            self.buffer += data
+        return self.buffer[:count]
 
     async def until(self, wanted, timeout=3):
         async with asyncio.timeout(timeout):
@@ -113,7 +124,8 @@ class Raw:
 class Calls:
     """A wrapper that takes every callback there is and keeps it."""
 
-    tcpDataArrived = tcpDataProcessed = None  # noqa: N815 - ib_async asks for them
+    tcpDataArrived = tcpDataProcessed = None  # noqa: N815 - ib_async asks for these three
+    defaultTimezone = datetime.UTC  # noqa: N815
 
     def __init__(self):
         self.calls = []

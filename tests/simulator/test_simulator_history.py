@@ -1,6 +1,7 @@
 """Historical ticks: what the tape remembers is what was streamed, and what was missed."""
 
 import asyncio
+from datetime import date
 
 import pytest
 
@@ -9,8 +10,6 @@ from recorder.simulator.frames import dice
 from recorder.simulator.history import answer, moment, select
 from recorder.simulator.tape import MEMORY, Tape, trade
 from recorder.simulator.universe import universe
-
-from datetime import date
 
 STOCK = {"symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
 NOW = 1_795_366_800.5
@@ -52,7 +51,7 @@ def test_the_last_second_is_always_told_whole(start, end, count, seconds):
 
 def test_the_two_masks_of_a_quote_are_the_other_way_round_in_history():
     def mask(bits):
-        return answer(1, "BID_ASK", [(7, ("1.0", "1.1", "5", "6", bits))], 2).split(b"\0")[4]
+        return answer(1, "BID_ASK", [(7, ("1.0", "1.1", "5", "6", bits))], 2)[4:].split(b"\0")[4]
 
     assert [b"0", b"2", b"1", b"3"] == [mask(bits) for bits in range(4)]
 
@@ -140,3 +139,20 @@ def test_a_closed_history_farm_is_told(tools):
     broken, refused = asyncio.run(scenario())
     assert "HMDS data farm connection is broken:ushmds" == broken
     assert "HMDS server disconnect occurred" in refused
+
+
+@pytest.mark.parametrize(("show", "kind", "ignore"), [("MIDPOINT", "MidPoint", 0), ("BID_ASK", "BidAsk", 1)])
+def test_what_a_stream_leaves_out_history_leaves_out_too(tools, show, kind, ignore):
+    async def scenario():
+        async with Simulator(rate=500, record=True) as sim:
+            raw = await tools.Raw.started(sim)
+            raw.ticks(1, kind, ignore, **STOCK)
+            await asyncio.sleep(0.2)
+            await sim.play("close_market")
+            raw.history(2, "20200101 00:00:00", show=show, ignore_size=ignore, **STOCK)
+            answered = await raw.until(lambda f: f[0] in {"96", "97"})
+            await raw.close()
+            return len(sim.sent), int(answered[2])
+
+    streamed, remembered = asyncio.run(scenario())
+    assert streamed == remembered > 20

@@ -100,7 +100,7 @@ def test_kill_9_loses_nothing_that_was_read_and_repeats_nothing(tmp_path):
 
         conversation.pouring = asyncio.ensure_future(pour())
 
-    async def story(config_path, gateway):
+    async def night(config_path):
         process = await start("run", str(config_path))
         before = sent
         await until(lambda: sent > before + 1000)
@@ -111,7 +111,7 @@ def test_kill_9_loses_nothing_that_was_read_and_repeats_nothing(tmp_path):
         async with scripted(counting) as gateway:
             config = write_config(tmp_path, gateway.port, AAPL, flush=0.5)
             for _ in range(3):
-                await story(config, gateway)
+                await night(config)
             before = sent
             async with recording(config):
                 await until(lambda: sent > before + 500)
@@ -137,7 +137,9 @@ def test_kill_9_loses_nothing_that_was_read_and_repeats_nothing(tmp_path):
 def test_a_refused_stream_is_parked_and_the_others_go_on(tmp_path):
     async def on_subscribed(conversation, req, fields):
         if fields[4] == "AAPL":
-            conversation.send(frame("4", "2", str(req), "354", "Requested market data is not subscribed.", ""))
+            conversation.send(
+                frame("4", "2", str(req), "354", "Requested market data is not subscribed.", "")
+            )
         else:
             conversation.send(price(req, 7.0))
 
@@ -243,7 +245,14 @@ def test_a_length_that_cannot_be_ends_the_connection_and_not_the_recorder(tmp_pa
 def test_tick_by_tick_requests_of_one_instrument_keep_their_distance(tmp_path):
     async def on_subscribed(conversation, req, fields):
         if fields[0] == "97":
-            values = {"variant": 2, "ts_event": 1795000000, "price": 1.0, "size": 1, "attribs": 0, "exchange": "X"}
+            values = {
+                "variant": 2,
+                "ts_event": 1795000000,
+                "price": 1.0,
+                "size": 1,
+                "attribs": 0,
+                "exchange": "X",
+            }
             conversation.send(TRADE.encode(req, values) if "AllLast" in fields else b"")
             conversation.send(
                 MIDPOINT.encode(req, {"variant": 4, "ts_event": 1795000000, "price": 1.0})

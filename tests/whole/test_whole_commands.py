@@ -1,0 +1,173 @@
+"""Every command as a user types it, and what it says when something is wrong."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+import pytest
+from daemon import run, segments, start, table, until, write_config
+from scripted import scripted
+
+from recorder.wire.layouts import TICK_PRICE
+
+AAPL = "{type: stock, symbol: AAPL}"
+
+
+def ran(*command):
+    return asyncio.run(run(*map(str, command)))
+
+
+async def one_price(conversation, req, _fields):
+    conversation.send(TICK_PRICE.encode(req, {"tick_type": 1, "price": 5.0, "size": 1, "attribs": 1}))
+
+
+def test_a_bad_config_is_one_line_a_problem_and_exit_2(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("gatway: {}\nwatchlist:\n  - {type: stock, symbol: 700}\n")
+    code, output, errors = ran("check", path)
+    assert (code, output) == (2, "")
+    first, second = errors.splitlines()
+    assert first.startswith(f"{path}:1:1: gatway: ")
+    assert "gateway" in first
+    assert second.startswith(f"{path}:3:27: watchlist[0].symbol: ")
+    assert ran("run", path)[0] == 2
+
+
+def test_check_shows_the_lines_of_a_good_config(tmp_path):
+    code, output, errors = ran("check", write_config(tmp_path, 4002, AAPL))
+    assert (code, errors) == (0, "")
+    assert "AAPL" in output
+    assert "1 of 100 market data lines" in output
+
+
+def test_check_connect_says_plainly_that_nothing_listens(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code, _, errors = ran("check", write_config(tmp_path, port, AAPL), "--connect")
+    assert code == 2
+    assert "nothing listens on 127.0.0.1" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", ["recover"])
+def test_a_folder_that_is_no_recording_is_said_in_one_line(tmp_path, command):
+    code, _, errors = ran(command, tmp_path)
+    assert code == 1
+    assert errors == f"{tmp_path}: not a recording (no recording.json in it)\n"
+
+
+def test_a_root_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.txt").write_text("years of work")
+    code, _, errors = ran("run", write_config(tmp_path, 4002, AAPL))
+    assert code == 1
+    assert "thesis.txt" in errors
+    assert len(errors.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["thesis.txt"]
+
+
+def test_an_unwritable_root_is_said_in_one_line(tmp_path):
+    # A path through a file cannot be made by anyone, not even by root, who may write everywhere else.
+    (tmp_path / "data").write_text("")
+    code, _, errors = ran("run", write_config(tmp_path, 4002, AAPL))
+    assert code == 1
+    assert len(errors.splitlines()) == 1
+    assert str(tmp_path / "data") in errors
+
+
+def test_a_port_in_use_is_said_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, errors = ran("simulate", "--port", port)
+    assert code == 1
+    assert str(port) in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_second_recorder_on_the_same_root_is_told_who_has_it(tmp_path):
+    async def story():
+        async with scripted(one_price) as gateway:
+            config = write_config(tmp_path, gateway.port, AAPL)
+            first = await start("run", str(config))
+            await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+            second = await run("run", str(config))
+            recovery = await run("recover", str(tmp_path / "data"))
+            first.kill()
+            await first.communicate()
+            third = await run("recover", str(tmp_path / "data"))
+            return first.pid, second, recovery, third
+
+    pid, second, recovery, third = asyncio.run(story())
+    for code, _, errors in (second, recovery):
+        assert code == 1
+        assert f"in use by process {pid}" in errors
+    assert third[0] == 0
+    assert "rows in" in third[1]
+    assert table(tmp_path / "data", "level1")["price"].tolist() == [5.0]
+    assert segments(tmp_path / "data") == []
+
+
+def test_simulate_serves_until_interrupted(tmp_path):
+    async def story():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        simulator = await start("simulate", "--port", str(port), "--rate", "50")
+        config = write_config(tmp_path, port, AAPL)
+        for _ in range(100):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                break
+        answer = await run("check", str(config), "--connect")
+        simulator.send_signal(signal.SIGINT)
+        _, errors = await simulator.communicate()
+        return answer, errors.decode()
+
+    (code, output, errors), said = asyncio.run(story())
+    assert (code, errors) == (0, "")
+    assert "265598" in output
+    assert "Traceback" not in said
+
+
+def test_the_demo_records_every_table_but_other_and_its_lines_work_as_pasted(tmp_path):
+    code, output, errors = ran("demo", "--seconds", "14", "--root", tmp_path / "demo")
+    assert (code, errors) == (0, "")
+    for name in (
+        "level1",
+        "trades",
+        "quotes",
+        "midpoints",
+        "depth",
+        "greeks",
+        "bars",
+        "events",
+        "gaps",
+        "instruments",
+    ):
+        assert len(table(tmp_path / "demo", name)), name
+    assert table(tmp_path / "demo", "other").empty
+    pasted = output[output.index("import recorder") :]
+    shown = "\n".join(
+        line if line.startswith(("import", "db =")) else f"print({line.partition('  #')[0]})"
+        for line in pasted.splitlines()
+        if line.strip()
+    )
+
+    async def python():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", shown, stdout=-1, stderr=-1, cwd="/", env=dict(os.environ)
+        )
+        return process, await process.communicate()
+
+    process, (answer, problems) = asyncio.run(python())
+    assert process.returncode == 0, problems.decode()
+    assert "EURUSD" in answer.decode()
