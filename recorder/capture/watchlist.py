@@ -79,14 +79,17 @@ class Watchlist:
             listed = "; ".join(contracts.candidate(found) for found in answers[:8])
             more = f"; and {len(answers) - 8} more" if len(answers) > 8 else ""
             raise UnfitError(f"{line.title}: ambiguous, {len(answers)} contracts fit: {listed}{more}")
-        name = contracts.name(line, answers[0])
-        taken = [other for other, (known, _) in self.found.items() if known == name and other != index]
-        if taken:
-            raise UnfitError(
-                f"{line.title}: {name!r} is line {taken[0] + 1} of the watchlist already; give it a name"
-            )
-        self.found[index] = (name, answers[0])
-        return answers[0]
+        # A continuous future has the local symbol of the future it stands for, which may be a line as well.
+        for name in (contracts.name(line, answers[0]), line.title):
+            if name not in self._taken(index):
+                self.found[index] = (name, answers[0])
+                return answers[0]
+        raise UnfitError(f"{line.title}: another line of the watchlist has this name already; give it a name")
+
+    def _taken(self, index: int) -> set[str]:
+        found = {name for other, (name, _) in self.found.items() if other != index}
+        lines = enumerate(self.config.watchlist)
+        return found | {line.label for other, line in lines if other != index and line.label}
 
     def con_id(self, wanted: Wanted) -> int:
         """The contract id of a line that has been resolved."""

@@ -81,10 +81,7 @@ def load(root: Path) -> Checkpoint:
     path = root / "recording.json"
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
-        if content["format"] > FORMAT:
-            raise NotARecordingError(
-                f"{root}: a recording of format {content['format']}; this version reads up to {FORMAT}: update"
-            )
+        _refuse_newer(root, content["format"])
         state = State.restore(content.pop("state"))
         del content["format"]
         return Checkpoint(**content, state=state)
@@ -121,6 +118,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _refuse_newer(root: Path, version: int) -> None:
+    if version > FORMAT:
+        raise NotARecordingError(
+            f"{root}: a recording of format {version}; this version reads up to {FORMAT}: update"
+        )
 
 
 def _refuse_foreign(root: Path) -> None:

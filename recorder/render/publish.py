@@ -82,13 +82,16 @@ def publish(root: Path, partition: Partition) -> Published:
         OSError: the disk refused.
     """
     target = partition.path(root)
+    staged = root / "staging" / f"{partition.table}-{target.name}"
     if not target.exists():
-        staged = root / "staging" / f"{partition.table}-{target.name}"
         write(staged, _sorted(partition.rows), partition.table)
         _check(staged, partition)
-        _make_folder(target.parent)
-        _rename_without_replacing(staged, target)
-        sync_folder(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link_without_replacing(staged, target)
+    # Also where the file was there already: whoever was killed after placing it may not have come this far.
+    staged.unlink(missing_ok=True)
+    for folder in (target.parent, *target.parent.parents[:2]):
+        sync_folder(folder)
     return Published(target, len(partition.rows), target.stat().st_size)
 
 
@@ -155,14 +158,6 @@ def _check_columns(partition: Partition) -> list[str]:
     return ["seq"] if partition.table in schema.SEQUENCED else ["symbol"]
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-        sync_folder(folder.parent.parent)
-
-
-def _rename_without_replacing(staged: Path, target: Path) -> None:
-    with contextlib.suppress(FileExistsError):  # published before a crash: the same numbers, so the same rows
+def _link_without_replacing(staged: Path, target: Path) -> None:
+    with contextlib.suppress(FileExistsError):  # published meanwhile: the same numbers, so the same rows
         os.link(staged, target)
-    staged.unlink()

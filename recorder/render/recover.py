@@ -57,7 +57,7 @@ def resume(root: Path) -> Checkpoint:
     checkpoint = folder.load(root)
     for path in folder.segments(root):
         with contextlib.suppress(NotASegmentError):
-            _fold(checkpoint, render(path.read_bytes()))
+            _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
         checkpoint.next_segment = max(checkpoint.next_segment, folder.number(path) + 1)
     return checkpoint
 
@@ -66,13 +66,15 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     began = time.perf_counter()
     content = path.read_bytes()
     try:
-        rendered = render(content)
+        rendered = render(content, checkpoint.state)
     except NotASegmentError:
+        _advance(root, checkpoint, folder.number(path))
         _set_aside(root, path)
         return Recovered(path.name, len(content), 0, len(content), [], time.perf_counter() - began)
     last_seq = rendered.next_seq - 1
     files = [publish(root, part) for part in partitions(rendered.tables, rendered.first_seq, last_seq)]
-    _advance(root, checkpoint, folder.number(path), rendered)
+    _fold(checkpoint, rendered)
+    _advance(root, checkpoint, folder.number(path))
     lost = sum(damage.size for damage in rendered.damage)
     if lost:
         _set_aside(root, path)
@@ -83,9 +85,8 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     return Recovered(path.name, len(content), rows, lost, files, time.perf_counter() - began)
 
 
-def _advance(root: Path, checkpoint: Checkpoint, number: int, rendered: Rendered) -> None:
+def _advance(root: Path, checkpoint: Checkpoint, number: int) -> None:
     checkpoint.next_segment = max(checkpoint.next_segment, number + 1)
-    _fold(checkpoint, rendered)
     folder.save(root, checkpoint)
 
 

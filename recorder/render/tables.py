@@ -43,13 +43,13 @@ class Rendered:
     damage: list[Damage] = field(default_factory=list)
 
 
-def render(segment: bytes) -> Rendered:
-    """All rows of a segment.
+def render(segment: bytes, before: State | None = None) -> Rendered:
+    """All rows of a segment; ``before`` is the state it began with, should its own record of it be damaged.
 
     Raises:
         NotASegmentError: the bytes are no segment.
     """
-    reading = _Reading()
+    reading = _Reading(before or State())
     for record in scan(segment):
         reading.take(record)
     return reading.end()
@@ -65,9 +65,9 @@ def plain(table: pa.Table, name: str) -> pa.Table:
 class _Reading:
     """One pass over a segment's records."""
 
-    def __init__(self) -> None:
-        self._rendered = Rendered(first_seq=-1)
-        self._stretch = Stretch({}, hello=True)
+    def __init__(self, before: State) -> None:
+        self._rendered = Rendered(first_seq=-1, state=before)
+        self._stretch = Stretch(before.requests, hello=before.hello)
         self._parts: dict[str, list[pa.Table]] = defaultdict(list)
         self._told: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
@@ -132,12 +132,13 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
 
 
 def by_number(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The order that sorts distinct numbers; they are nearly dense, so each has its place."""
+    """The order that sorts numbers; where they are distinct and nearly dense, each has its place."""
     if len(seq) == 0 or seq.max() - seq.min() > 8 * len(seq) + 1024:
         return np.argsort(seq)
     places = np.full(seq.max() - seq.min() + 1, -1, np.int64)
     places[seq - seq.min()] = np.arange(len(seq))
-    return places[places >= 0]
+    order = places[places >= 0]
+    return order if len(order) == len(seq) else np.argsort(seq, kind="stable")
 
 
 _REPEATING = ("symbol", "source", "field", "kind", "show")

@@ -38,7 +38,7 @@ SAMPLE = {
 @pytest.mark.parametrize("today", [TODAY, datetime.date(2027, 11, 22), datetime.date(2031, 2, 28)])
 @pytest.mark.parametrize("kind", SAMPLE)
 def test_what_the_sample_watchlist_names_is_exactly_one_contract_on_any_day(kind, today):
-    assert 1 == len(universe(today).lookup(SAMPLE[kind]))
+    assert len(universe(today).lookup(SAMPLE[kind])) == 1
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_expired_futures_are_found_only_when_asked_for():
 def test_the_continuous_future_has_the_front_months_con_id():
     known = universe(datetime.date(2026, 12, 19))
     continuous = known.lookup(SAMPLE["continuous"])[0].instrument
-    assert "20270319" == continuous.expiry
-    assert "FUT" == known.by_con_id(continuous.con_id).sec_type
+    assert continuous.expiry == "20270319"
+    assert known.by_con_id(continuous.con_id).sec_type == "FUT"
 
 
 def test_con_ids_and_isins_are_unique_and_stable():
@@ -95,13 +95,13 @@ def test_con_ids_and_isins_are_unique_and_stable():
     assert derived_id("ESZ6 2026") == derived_id("ESZ6 2026") < 2**31
     assert datetime.date(2026, 12, 18) == third_friday(2026, 12)
     bonds = [dict(one.sec_ids)["ISIN"] for one in instruments if one.sec_type == "BOND"]
-    assert ["US03076KAA60", "US912810PT97"] == bonds
+    assert bonds == ["US03076KAA60", "US912810PT97"]
 
 
 def test_a_symbol_search_finds_symbols_and_names():
     known = universe(TODAY)
     assert {"INTC"} == {one.symbol for one in known.search("intel")}
-    assert 16 == len(known.search("SIM"))
+    assert len(known.search("SIM")) == 16
 
 
 def listing(kind):
@@ -166,7 +166,10 @@ IB_ASYNC = [
     (Option("SPY", "20261218", 600, "C", "SMART", currency="USD"), derived_id("SPY   261218C00600000")),
     (Index("SPX", "CBOE", "USD"), 416904),
     (Crypto("BTC", "PAXOS", "USD"), 479624278),
-    (Bond(secIdType="ISIN", secId="US912810PT97", exchange="SMART", currency="USD"), derived_id("US912810PT97")),
+    (
+        Bond(secIdType="ISIN", secId="US912810PT97", exchange="SMART", currency="USD"),
+        derived_id("US912810PT97"),
+    ),
     (Contract(conId=270639), 270639),
 ]
 
@@ -186,15 +189,15 @@ def test_ib_async_qualifies_a_contract_of_every_type():
 
     found, name, chains, matches = asyncio.run(scenario())
     assert [[con_id] for _, con_id in IB_ASYNC] == [[one.contract.conId for one in some] for some in found]
-    assert "NESTLÉ SA-REG" == name
+    assert name == "NESTLÉ SA-REG"
     future = found[4][0]
-    assert ("20261218", "US/Central", "ESZ6") == (
+    assert (
         future.contract.lastTradeDateOrContractMonth, future.timeZoneId, future.contract.localSymbol
-    )  # fmt: skip
-    assert "SPY   261218C00600000" == found[6][0].contract.localSymbol
-    assert (8, True) == (len(chains), 600.0 in chains[0].strikes)
+    ) == ("20261218", "US/Central", "ESZ6")  # fmt: skip
+    assert found[6][0].contract.localSymbol == "SPY   261218C00600000"
+    assert (len(chains), 600.0 in chains[0].strikes) == (8, True)
     assert "20261218" in chains[0].expirations
-    assert [270639] == [one.contract.conId for one in matches]
+    assert [one.contract.conId for one in matches] == [270639]
 
 
 @pytest.mark.parametrize("version", [157, 163, 164, 176, 178])
@@ -211,8 +214,8 @@ def test_ib_async_decodes_details_at_every_version(tools, version):
 
     wrapper = tools.Calls()
     Decoder(wrapper, version).interpret(asyncio.run(scenario()))
-    assert "US/Central" == wrapper.calls[0][2].timeZoneId
-    assert "20261218" == wrapper.calls[0][2].contract.lastTradeDateOrContractMonth
+    assert wrapper.calls[0][2].timeZoneId == "US/Central"
+    assert wrapper.calls[0][2].contract.lastTradeDateOrContractMonth == "20261218"
 
 
 def test_ibs_own_client_resolves_every_type_bonds_with_a_fractional_coupon_too(tools):
@@ -223,7 +226,11 @@ def test_ibs_own_client_resolves_every_type_bonds_with_a_fractional_coupon_too(t
         if query.strike:
             contract.strike = query.strike
         contract.exchange, contract.primaryExchange = query.exchange, query.primary
-        contract.currency, contract.secIdType, contract.secId = query.currency, query.sec_id_type, query.sec_id
+        contract.currency, contract.secIdType, contract.secId = (
+            query.currency,
+            query.sec_id_type,
+            query.sec_id,
+        )
         return contract
 
     async def scenario():
@@ -235,12 +242,12 @@ def test_ibs_own_client_resolves_every_type_bonds_with_a_fractional_coupon_too(t
             return client.wrapper
 
     wrapper = asyncio.run(scenario())
-    assert [] == [call for call in wrapper.named("error") if call[1] != -1]
+    assert [call for call in wrapper.named("error") if call[1] != -1] == []
     found = {call[1]: call[2] for call in wrapper.named("contractDetails", "bondContractDetails")}
     expected = {req: listing(kind).instrument.con_id for req, kind in enumerate(SAMPLE, 100)}
     assert expected == {req: one.contract.conId for req, one in found.items()}
     bonds = wrapper.named("bondContractDetails")
-    assert [(4.5, "20291215")] * 2 == [(call[2].coupon, call[2].maturity) for call in bonds]
+    assert [(call[2].coupon, call[2].maturity) for call in bonds] == [(4.5, "20291215")] * 2
 
 
 def test_lookups_that_name_nothing_are_refused(tools):
@@ -257,5 +264,5 @@ def test_lookups_that_name_nothing_are_refused(tools):
             return unknown[2:5], nothing[2:4], no_type[2:4]
 
     unknown, nothing, no_type = asyncio.run(scenario())
-    assert ["1", "200", "No security definition has been found for the request"] == unknown
-    assert (["2", "321"], ["3", "321"]) == (nothing, no_type)
+    assert unknown == ["1", "200", "No security definition has been found for the request"]
+    assert (nothing, no_type) == (["2", "321"], ["3", "321"])

@@ -16,7 +16,13 @@ def fields_of(frame):
 
 @pytest.mark.parametrize(
     ("hello", "version"),
-    [(b"v157..178", 178), (b"v100..226", 178), (b"v100..160", 160), (b"v157..157", 157), (b"v157..178 +PACEAPI", 178)],
+    [
+        (b"v157..178", 178),
+        (b"v100..226", 178),
+        (b"v100..160", 160),
+        (b"v157..157", 157),
+        (b"v157..178 +PACEAPI", 178),
+    ],
 )
 def test_the_older_of_both_newest_versions_is_agreed_on(tools, hello, version):
     async def scenario():
@@ -40,11 +46,12 @@ def test_a_hello_that_cannot_be_agreed_with_ends_the_connection(tools, hello):
             await raw.close()
             return end
 
-    assert "closed" == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == "closed"
 
 
 @pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\r\n\r\n", b"APIX", b"\0\0\0\5hello", HELLO + b"\x7f\xff\xff\xff", HELLO + b"\0\0\0\0"]
+    "data",
+    [b"GET / HTTP/1.1\r\n\r\n", b"APIX", b"\0\0\0\5hello", HELLO + b"\x7f\xff\xff\xff", HELLO + b"\0\0\0\0"],
 )
 def test_bytes_that_are_not_the_protocol_end_the_connection(tools, data):
     async def scenario():
@@ -55,7 +62,7 @@ def test_bytes_that_are_not_the_protocol_end_the_connection(tools, data):
             await raw.close()
             return end, sim.links
 
-    assert ("closed", {}) == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == ("closed", {})
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 1000])
@@ -99,7 +106,7 @@ def test_several_accounts_end_with_a_comma(tools):
             await raw.close()
             return raw.frames[1]
 
-    assert ["15", "1", "DU1,DU2,"] == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == ["15", "1", "DU1,DU2,"]
 
 
 def test_a_client_id_in_use_is_told_326_and_free_again_later(tools):
@@ -119,8 +126,8 @@ def test_a_client_id_in_use_is_told_326_and_free_again_later(tools):
             return said, end, third.frames[1][0]
 
     said, end, again = asyncio.run(scenario())
-    assert ["4", "2", "-1", "326"] == said[:4]
-    assert ("closed", "15") == (end, again)
+    assert said[:4] == ["4", "2", "-1", "326"]
+    assert (end, again) == ("closed", "15")
 
 
 def test_below_version_166_errors_have_five_fields(tools):
@@ -145,7 +152,7 @@ def test_what_comes_before_start_api_is_not_answered(tools):
             await raw.close()
             return answer[0]
 
-    assert "15" == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == "15"
 
 
 def test_ib_async_connects_with_its_default_settings():
@@ -159,7 +166,7 @@ def test_ib_async_connects_with_its_default_settings():
             await asyncio.sleep(0)
             return accounts, version, worth
 
-    assert (["DU1234567"], 178, ["1000000.00"]) == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == (["DU1234567"], 178, ["1000000.00"])
 
 
 def test_ibs_own_client_connects(tools):
@@ -171,7 +178,7 @@ def test_ibs_own_client_connects(tools):
             return client.wrapper.named("managedAccounts", "nextValidId"), client.client.serverVersion()
 
     calls, version = asyncio.run(scenario())
-    assert ([("managedAccounts", "DU1234567"), ("nextValidId", 1)], 178) == (calls, version)
+    assert (calls, version) == ([("managedAccounts", "DU1234567"), ("nextValidId", 1)], 178)
 
 
 def test_a_read_only_gateway_refuses_to_list_orders_and_never_ends_the_list(tools):
@@ -187,7 +194,7 @@ def test_a_read_only_gateway_refuses_to_list_orders_and_never_ends_the_list(tool
             return [f[0] for f in said], said[0][3], said[0][4], rest
 
     ids, code, words, rest = asyncio.run(scenario())
-    assert (["4", "4", "62"], "321", []) == (ids, code, rest)
+    assert (ids, code, rest) == (["4", "4", "62"], "321", [])
     assert words.endswith("The API interface is currently in Read-Only mode.")
 
 
@@ -195,7 +202,26 @@ def test_account_requests_have_their_ends(tools):
     requests = [(61, 1), (5, 1), (16, 1), (99, 0), (7, 3, 9, 0), (76, 1, 9, "DU1", "", 0), (62, 1, 9, "All", "x"),
                 (74, 1, 9, "", ""), (6, 2, 1, "DU1"), (17, 1), (8, 1, 1), (80,), (82,), (83, 9, "9c0001"), (85,),
                 (79, 9), (104, 9), (91, 26)]  # fmt: skip
-    ends = ["62", "53", "53", "102", "55", "74", "64", "72", "54", "15", "9", "78", "80", "82", "85", "77", "107", "93"]
+    ends = [
+        "62",
+        "53",
+        "53",
+        "102",
+        "55",
+        "74",
+        "64",
+        "72",
+        "54",
+        "15",
+        "9",
+        "78",
+        "80",
+        "82",
+        "85",
+        "77",
+        "107",
+        "93",
+    ]
 
     async def scenario():
         async with Simulator() as sim:
@@ -217,4 +243,4 @@ def test_orders_are_refused(tools):
             await raw.close()
             return said[2:4]
 
-    assert ["12", "321"] == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == ["12", "321"]

@@ -53,17 +53,17 @@ def test_the_two_masks_of_a_quote_are_the_other_way_round_in_history():
     def mask(bits):
         return answer(1, "BID_ASK", [(7, ("1.0", "1.1", "5", "6", bits))], 2)[4:].split(b"\0")[4]
 
-    assert [b"0", b"2", b"1", b"3"] == [mask(bits) for bits in range(4)]
+    assert [mask(bits) for bits in range(4)] == [b"0", b"2", b"1", b"3"]
 
 
 def test_a_tape_forgets_what_is_old_and_never_grows_beyond_its_memory():
     tape = Tape(universe(date(2026, 11, 22)).by_con_id(265598), dice(1), trade)
     for second in range(5):
         tape.extend(MEMORY, second)
-    assert 5 * MEMORY == tape.made
+    assert tape.made == 5 * MEMORY
     assert MEMORY <= len(tape.events) <= 2 * MEMORY
-    assert [4] == sorted({second for second, _ in tape.since(4 * MEMORY)})
-    assert [] == tape.since(tape.made)
+    assert sorted({second for second, _ in tape.since(4 * MEMORY)}) == [4]
+    assert tape.since(tape.made) == []
 
 
 def told(frame):
@@ -90,13 +90,15 @@ def test_history_is_exactly_what_was_streamed_and_what_was_missed(tools):
     streamed = [(f[3], f[6], f[4], f[5], f[7], f[8]) for f in sent]
     history = told(answered)
     assert str(len(history)) == answered[2]
-    assert "1" == answered[-1]
+    assert answered[-1] == "1"
     assert len(streamed) > 10
     assert streamed == history[: len(streamed)]
     assert len(history) > len(streamed) + 10
 
 
-@pytest.mark.parametrize(("show", "kind", "message"), [("BID_ASK", "BidAsk", "97"), ("MIDPOINT", "MidPoint", "96")])
+@pytest.mark.parametrize(
+    ("show", "kind", "message"), [("BID_ASK", "BidAsk", "97"), ("MIDPOINT", "MidPoint", "96")]
+)
 def test_both_clients_decode_history(tools, show, kind, message):
     async def scenario():
         async with Simulator(rate=500) as sim, tools.protocol(sim) as ours, tools.official(sim) as official:
@@ -111,7 +113,9 @@ def test_both_clients_decode_history(tools, show, kind, message):
             sim.world.market_open = False
             start = "20200101 00:00:00 UTC"
             ours.reqHistoricalTicks(2, Stock("AAPL", "SMART", "USD"), start, "", 1000, show, 0, False, "")
-            await asyncio.to_thread(official.client.reqHistoricalTicks, 3, contract, start, "", 1000, show, 0, False, [])
+            await asyncio.to_thread(
+                official.client.reqHistoricalTicks, 3, contract, start, "", 1000, show, 0, False, []
+            )
             name = {"97": "historicalTicksBidAsk", "96": "historicalTicks"}[message]
             await asyncio.to_thread(official.wait, name)
             return ours.wrapper.named(name)[0], official.wrapper.named(name)[0]
@@ -137,7 +141,7 @@ def test_a_closed_history_farm_is_told(tools):
             return broken[4], refused[4]
 
     broken, refused = asyncio.run(scenario())
-    assert "HMDS data farm connection is broken:ushmds" == broken
+    assert broken == "HMDS data farm connection is broken:ushmds"
     assert "HMDS server disconnect occurred" in refused
 
 

@@ -9,7 +9,14 @@ from recorder.simulator.pacing import HistoryPacing, MessageRate
 
 STOCK = {"symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
 FOREX = {"symbol": "EUR", "secType": "CASH", "exchange": "IDEALPRO", "currency": "USD"}
-OPTION = {"symbol": "SPY", "secType": "OPT", "expiry": "20261218", "strike": "600.0", "right": "C", "exchange": "SMART"}
+OPTION = {
+    "symbol": "SPY",
+    "secType": "OPT",
+    "expiry": "20261218",
+    "strike": "600.0",
+    "right": "C",
+    "exchange": "SMART",
+}
 INDEX = {"symbol": "SPX", "secType": "IND", "exchange": "CBOE"}
 
 
@@ -82,8 +89,11 @@ def test_the_four_kinds_of_subscription_refuse_a_duplicate_id(tools):
         lambda r: r.depth(3, 5, 1, **STOCK), lambda r: r.bars(4, **STOCK),
     ]  # fmt: skip
     errors, _ = told(tools, *asks, *asks)
-    assert [("1", "322"), ("2", "322"), ("3", "322"), ("4", "322")] == [
-        (f[2], f[3]) for f in errors if f[3] != "2152"
+    assert [(f[2], f[3]) for f in errors if f[3] != "2152"] == [
+        ("1", "322"),
+        ("2", "322"),
+        ("3", "322"),
+        ("4", "322"),
     ]
     assert "Duplicate ticker id" in errors[-1][4]
 
@@ -106,7 +116,7 @@ def test_lines_are_counted_over_level_1_and_bars_of_all_clients(tools):
             await two.close()
             return refused[2:5], taken[2]
 
-    assert (["4", "101", "Max number of tickers has been reached"], "5") == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == (["4", "101", "Max number of tickers has been reached"], "5")
 
 
 def test_a_fourth_book_is_one_too_many(tools):
@@ -118,32 +128,37 @@ def test_a_fourth_book_is_one_too_many(tools):
 def test_a_sixth_tick_by_tick_subscription_is_one_too_many(tools):
     symbols = ["AAPL", "MSFT", "INTC", "TSLA", "NVDA", "AMZN"]
     errors, _ = told(tools, *(lambda r, n=n, s=s: r.ticks(n, **named(s)) for n, s in enumerate(symbols, 1)))
-    assert [("6", "10190")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("6", "10190")]
 
 
 def test_the_same_ticks_asked_for_twice_in_15_seconds_are_refused(tools):
-    errors, _ = told(tools, lambda r: r.ticks(1, **STOCK), lambda r: r.send(98, 1), lambda r: r.ticks(2, **STOCK))
-    assert [("2", "10190")] == [(f[2], f[3]) for f in errors]
+    errors, _ = told(
+        tools, lambda r: r.ticks(1, **STOCK), lambda r: r.send(98, 1), lambda r: r.ticks(2, **STOCK)
+    )
+    assert [(f[2], f[3]) for f in errors] == [("2", "10190")]
 
 
 def test_partial_permission_is_told_and_a_part_follows(tools):
     errors, frames = told(tools, lambda r: r.level1(5, **named("PARTL")), rate=500)
-    assert [("5", "10090")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("5", "10090")]
     assert {"6", "7", "9"} == {f[3] for f in frames if f[0] == "1"}
 
 
 def test_delayed_only_is_served_when_delayed_is_asked_for(tools):
     errors, frames = told(tools, lambda r: r.send(59, 1, 4), lambda r: r.level1(5, **named("DLYD")))
-    assert [("5", "10167")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("5", "10167")]
     assert "58" in {f[0] for f in frames}
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ((9, 8, "x"), 'Message id 9.  Unable to parse data. java.lang.NumberFormatException: For input string: "x"'),
+        (
+            (9, 8, "x"),
+            'Message id 9.  Unable to parse data. java.lang.NumberFormatException: For input string: "x"',
+        ),
         ((9, 8, 1, 0, "AAPL"), "Message id 9.  Unable to parse data. java.io.EOFException"),
-        ((9, 8, 1, 0, "AAPL", "STK", "", "x"), 'Message id 9.  Unable to parse data. java.lang.NumberFormat'),
+        ((9, 8, 1, 0, "AAPL", "STK", "", "x"), "Message id 9.  Unable to parse data. java.lang.NumberFormat"),
         ((4711, 1), "Message id 4711."),
         (("x",), "Message id -1."),
         ((), "Message id -1."),
@@ -152,9 +167,9 @@ def test_delayed_only_is_served_when_delayed_is_asked_for(tools):
 def test_an_unreadable_request_is_error_320_and_the_session_goes_on(tools, fields, words):
     frame = tools.framed(*fields) if fields else b"\0\0\0\1x"
     errors, frames = told(tools, lambda r: r.write(frame), lambda r: r.send(49, 1))
-    assert [("-1", "320")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("-1", "320")]
     assert errors[0][4].startswith(f"Error reading request:{words}")
-    assert "49" == frames[-1][0]
+    assert frames[-1][0] == "49"
 
 
 def test_combinations_and_delta_neutrals_are_read_past(tools):
@@ -165,7 +180,7 @@ def test_combinations_and_delta_neutrals_are_read_past(tools):
         lambda r: r.send(1, 11, 5, *r.contract(**bag), *legs, 1, 265598, "0.5", "10.0", "", 0, 0, ""),
         lambda r: r.send(1, 11, 6, *r.contract(**STOCK), 1, 265598, "0.5", "10.0", "x", 0, 0, ""),
     )
-    assert [("5", "200"), ("6", "321")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("5", "200"), ("6", "321")]
 
 
 def test_too_many_messages_are_told_three_times_and_then_the_line_is_cut(tools):
@@ -184,16 +199,16 @@ def test_too_many_messages_are_told_three_times_and_then_the_line_is_cut(tools):
             await raw.close()
             return [f[4].rsplit(None, 1)[1] for f in raw.frames if f[:1] == ["4"] and f[3] == "100"], end
 
-    assert ([], None) == asyncio.run(scenario(48))
-    assert (["(1)"], None) == asyncio.run(scenario(60))
-    assert (["(1)", "(2)", "(3)"], "closed") == asyncio.run(scenario(200))
-    assert ([], None) == asyncio.run(scenario(200, b"v157..178 +PACEAPI"))
+    assert asyncio.run(scenario(48)) == ([], None)
+    assert asyncio.run(scenario(60)) == (["(1)"], None)
+    assert asyncio.run(scenario(200)) == (["(1)", "(2)", "(3)"], "closed")
+    assert asyncio.run(scenario(200, b"v157..178 +PACEAPI")) == ([], None)
 
 
 def test_fifty_messages_a_second_are_allowed_for_ever():
     rate = MessageRate()
     assert not any(rate.exceeded(n / 49) for n in range(1000))
-    assert [False] * 50 + [True] == [MessageRate.exceeded(rate, 100.0) for _ in range(51)]
+    assert [MessageRate.exceeded(rate, 100.0) for _ in range(51)] == [False] * 50 + [True]
 
 
 def test_historical_ticks_are_paced_as_published():
@@ -201,19 +216,19 @@ def test_historical_ticks_are_paced_as_published():
         return pacing.exceeded(when, ("AAPL",), (n,), weight)
 
     pacing = HistoryPacing()
-    assert [False, True, False] == [ask(pacing, when, 1) for when in (0, 14, 15.1)]
+    assert [ask(pacing, when, 1) for when in (0, 14, 15.1)] == [False, True, False]
     pacing = HistoryPacing()
-    assert [False] * 5 + [True] == [ask(pacing, 0.1 * n, n) for n in range(6)]
+    assert [ask(pacing, 0.1 * n, n) for n in range(6)] == [False] * 5 + [True]
     pacing = HistoryPacing()
-    assert [False] * 60 + [True] == [ask(pacing, 3.0 * n, n) for n in range(61)]
+    assert [ask(pacing, 3.0 * n, n) for n in range(61)] == [False] * 60 + [True]
     pacing = HistoryPacing()
-    assert [False] * 30 + [True] == [ask(pacing, 3.0 * n, n, 2) for n in range(31)]
+    assert [ask(pacing, 3.0 * n, n, 2) for n in range(31)] == [False] * 30 + [True]
     assert not ask(pacing, 700.0, 99)
 
 
 def test_an_identical_historical_request_is_a_pacing_violation(tools):
     ask = lambda r: r.history(5, "20260101 00:00:00 UTC", **STOCK)  # noqa: E731 - a request like the others here
     errors, frames = told(tools, ask, ask)
-    assert [("5", "162")] == [(f[2], f[3]) for f in errors]
+    assert [(f[2], f[3]) for f in errors] == [("5", "162")]
     assert "pacing violation" in errors[0][4]
-    assert ["98", "5", "0", "1"] == frames[0]
+    assert frames[0] == ["98", "5", "0", "1"]

@@ -40,7 +40,9 @@ async def ticking(raw, seconds=0.08):
 
 def test_a_script_is_a_list_of_timed_actions(tmp_path):
     path = tmp_path / "s.yaml"
-    path.write_text("- {at: 5, do: drop}\n- at: 7.5\n  do: freeze\n  for: 10\n  every: 30\n- {at: 8, do: mute, symbol: ON}\n")
+    path.write_text(
+        "- {at: 5, do: drop}\n- at: 7.5\n  do: freeze\n  for: 10\n  every: 30\n- {at: 8, do: mute, symbol: ON}\n"
+    )
     expected = (Step(5, "drop"), Step(7.5, "freeze", {"seconds": 10}, 30), Step(8, "mute", {"symbol": "ON"}))
     assert expected == load_script(path)
 
@@ -133,7 +135,7 @@ def test_drop_closes_and_a_new_connection_is_taken(tools):
         await again.close()
         return end
 
-    assert "closed" == play(tools, test)
+    assert play(tools, test) == "closed"
 
 
 @action("reset")
@@ -142,7 +144,7 @@ def test_reset_ends_by_rst(tools):
         await sim.play("reset")
         return await raw.closed()
 
-    assert "reset" == play(tools, test)
+    assert play(tools, test) == "reset"
 
 
 @action("freeze")
@@ -159,7 +161,7 @@ def test_freeze_is_silence_on_an_open_socket_and_what_was_asked_meanwhile_is_ans
         return held, time.monotonic() - begin, await ticking(raw)
 
     held, waited, alive = play(tools, test)
-    assert [] == held
+    assert held == []
     assert 0.05 < waited < 0.3
     assert {"1"} == alive
 
@@ -232,10 +234,14 @@ def test_error_is_told_to_a_symbol_to_all_or_to_none_and_may_end_what_it_is_told
         return [tuple(f[2:5]) for f in codes], await ticking(raw)
 
     told, alive = play(tools, test)
-    expected = [("-1", "2110", ""), ("1", "10182", "Failed to request live updates (disconnected)."), ("2", "999")]
+    expected = [
+        ("-1", "2110", ""),
+        ("1", "10182", "Failed to request live updates (disconnected)."),
+        ("2", "999"),
+    ]
     assert expected[:2] == told[:2]
     assert expected[2] == told[2][:2]
-    assert r"Gr\xfc\xdfe" == told[2][2]
+    assert told[2][2] == r"Gr\xfc\xdfe"
     assert {"2"} == alive
 
 
@@ -267,7 +273,7 @@ def test_without_the_definitions_farm_lookups_wait_for_ever(tools):
         await sim.play("farm", name="secdefil", state="up")
         return nothing, (await raw.error(2158))[4]
 
-    assert ([], "Sec-def data farm connection is OK:secdefil") == play(tools, test)
+    assert play(tools, test) == ([], "Sec-def data farm connection is OK:secdefil")
 
 
 @action("lost")
@@ -304,16 +310,11 @@ def test_refuse_id_is_326_for_the_next_connections(tools):
             raw = await tools.Raw.connect(sim)
             await raw.next()
             raw.send(71, 2, client_id, "")
-            codes.append((await raw.next())[:4][-1])
+            codes.append((await raw.next())[0::3])
             await raw.close()
         return codes
 
-    assert ["326", "326", "DU1234567"] == [code[-9:] for code in map(str, play_codes(tools, test))]
-
-
-def play_codes(tools, test):
-    codes = play(tools, test)
-    return ["DU1234567" if code == "DU1234567" else code for code in codes]
+    assert play(tools, test) == [["4", "326"], ["4", "326"], ["15"]]
 
 
 @action("accept_but_silent")
@@ -327,7 +328,7 @@ def test_accept_but_silent_never_says_hello(tools):
         await after.close()
         return nothing
 
-    assert [] == play(tools, test)
+    assert play(tools, test) == []
 
 
 @action("hello_then_nothing")
@@ -342,7 +343,7 @@ def test_hello_then_nothing_says_hello_and_no_more(tools):
         await raw.close()
         return hello[0], nothing
 
-    assert ("178", []) == play(tools, test)
+    assert play(tools, test) == ("178", [])
 
 
 @action("empty_accounts")
@@ -353,7 +354,7 @@ def test_empty_accounts_lists_none(tools):
         await raw.close()
         return raw.frames[1]
 
-    assert ["15", "1", ""] == play(tools, test)
+    assert play(tools, test) == ["15", "1", ""]
 
 
 @action("close_at_once")
@@ -365,7 +366,7 @@ def test_close_at_once_hangs_up_before_a_word(tools):
         await raw.close()
         return end
 
-    assert "closed" == play(tools, test)
+    assert play(tools, test) == "closed"
 
 
 @action("refuse_connections")
@@ -463,7 +464,7 @@ def test_a_huge_length_is_announced_and_the_stream_makes_no_sense_from_there_on(
         await sim.play("huge_length")
         return struct.unpack(">I", await raw.peek(4))[0]
 
-    assert 0x7FFFFFFF == play(tools, test)
+    assert play(tools, test) == 0x7FFFFFFF
 
 
 @action("competing_session")
@@ -517,7 +518,7 @@ def test_reroute_names_another_contract_now_and_later(tools):
         return told, await raw.until(lambda f: f[0] == "91"), await ticking(raw)
 
     told, later, alive = play(tools, test)
-    assert [["91", "1", "416904", "SMART"], ["92", "2", "416904", "SMART"]] == told
+    assert told == [["91", "1", "416904", "SMART"], ["92", "2", "416904", "SMART"]]
     assert (["91", "3", "416904", "SMART"], set()) == (later, alive)
 
 
@@ -528,7 +529,7 @@ def test_a_cfd_on_a_stock_is_always_rerouted_to_the_stock(tools):
         raw.depth(2, 3, 1, **cfd)
         return [await raw.next(), await raw.next()]
 
-    assert [["91", "1", "265598", "SMART"], ["92", "2", "265598", "SMART"]] == play(tools, test)
+    assert play(tools, test) == [["91", "1", "265598", "SMART"], ["92", "2", "265598", "SMART"]]
 
 
 def test_every_action_has_been_played():

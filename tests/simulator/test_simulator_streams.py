@@ -89,7 +89,9 @@ def official_ticks(f):
         row = (int(f[2]), int(f[3]), f[4], int(f[5]), int(f[6]), float(f[7]), size(f[8]), f[9] == "1")
         return [("updateMktDepthL2", *row)]
     if kind == "50":
-        return [("realtimeBar", int(f[2]), int(f[3]), *map(float, f[4:8]), size(f[8]), size(f[9]), int(f[10]))]
+        return [
+            ("realtimeBar", int(f[2]), int(f[3]), *map(float, f[4:8]), size(f[8]), size(f[9]), int(f[10]))
+        ]
     return [IB_ASYNC[kind](f)]
 
 
@@ -139,7 +141,9 @@ async def subscribe_with_ib_async(tools, sim, client):
 
     client.reqMarketDataType(3)
     for req, kind in enumerate(CONTRACTS, 100):
-        client.reqMktData(req, contract(kind), GENERIC if kind in {"stock", "swaps", "option"} else "", False, False, [])
+        client.reqMktData(
+            req, contract(kind), GENERIC if kind in {"stock", "swaps", "option"} else "", False, False, []
+        )
     for req, (what, kind) in enumerate(TICKS, 200):
         client.reqTickByTickData(req, contract(kind), what, 0, False)
     client.reqMktDepth(300, contract("stock"), 5, True, [])
@@ -151,7 +155,13 @@ async def subscribe_with_ib_async(tools, sim, client):
         client.reqRealTimeBars(req, contract(kind), 5, show, False, [])
 
 
-TICKS = [("AllLast", "stock"), ("Last", "stock"), ("BidAsk", "crypto"), ("MidPoint", "forex"), ("BidAsk", "stock")]
+TICKS = [
+    ("AllLast", "stock"),
+    ("Last", "stock"),
+    ("BidAsk", "crypto"),
+    ("MidPoint", "forex"),
+    ("BidAsk", "stock"),
+]
 BARS = [("TRADES", "stock"), ("MIDPOINT", "forex"), ("ASK", "crypto")]
 
 
@@ -169,11 +179,13 @@ def test_ib_async_decodes_every_message_of_every_stream_as_it_was_sent(tools, ca
     expected = [ib_async_tick(split(frame)) for _, frame in sent]
     names = {call[0] for call in expected}
     actual = [without_masks(call) for call in wrapper.calls if call[0] in names]
-    assert [] == [record.message for record in caplog.records]
+    assert [record.message for record in caplog.records] == []
     assert len(expected) == len(actual)
     assert expected == actual
-    assert {"1", "2", "45", "46", "47", "21", "58", "81", "99", "12", "13", "50"} == names_of(f for _, f in sent)
-    assert [10167] == [call[2] for call in wrapper.named("error") if call[1] != -1 and call[2] != 2152]
+    assert {"1", "2", "45", "46", "47", "21", "58", "81", "99", "12", "13", "50"} == names_of(
+        f for _, f in sent
+    )
+    assert [call[2] for call in wrapper.named("error") if call[1] != -1 and call[2] != 2152] == [10167]
 
 
 def test_ibs_own_client_decodes_every_message_of_every_stream_as_it_was_sent(tools):
@@ -210,7 +222,7 @@ def test_ibs_own_client_decodes_every_message_of_every_stream_as_it_was_sent(too
     actual = [tuple(None if one == NONE else one for one in without_masks(c)) for c in wrapper.named(*names)]
     assert len(expected) == len(actual)
     assert expected == actual
-    assert [10167] == [call[3] for call in wrapper.named("error") if call[1] != -1 and call[3] != 2152]
+    assert [call[3] for call in wrapper.named("error") if call[1] != -1 and call[3] != 2152] == [10167]
 
 
 def test_masks_are_decoded_as_sent(tools):
@@ -229,7 +241,9 @@ def test_masks_are_decoded_as_sent(tools):
     trades = [call[6] for call in wrapper.named("tickByTickAllLast")]
     quotes = [call[7] for call in wrapper.named("tickByTickBidAsk")]
     assert [int(f[6]) for f in sent if f[2] == "2"] == [one.pastLimit + 2 * one.unreported for one in trades]
-    assert [int(f[8]) for f in sent if f[2] == "3"] == [one.bidPastLow + 2 * one.askPastHigh for one in quotes]
+    assert [int(f[8]) for f in sent if f[2] == "3"] == [
+        one.bidPastLow + 2 * one.askPastHigh for one in quotes
+    ]
     assert any(one.unreported for one in trades)
     assert any(one.bidPastLow for one in quotes)
 
@@ -281,7 +295,7 @@ def test_a_stock_starts_as_the_field_notes_say(tools):
 def test_forex_quotes_only(tools):
     frames = level1_of(tools, **CONTRACTS["forex"])
     assert {("1", 1), ("1", 2), ("1", 6), ("1", 7), ("1", 9)} == kinds(frames)
-    assert "5.0E-5" == next(f[2] for f in frames if f[0] == "81")
+    assert next(f[2] for f in frames if f[0] == "81") == "5.0E-5"
 
 
 def test_an_index_has_a_last_without_size_and_no_quotes(tools):
@@ -294,7 +308,9 @@ def test_a_trade_is_followed_by_its_size_again(tools):
     frames = [f for f in level1_of(tools, **CONTRACTS["stock"]) if f[0] in {"1", "2"}][20:]
     trades = [n for n, f in enumerate(frames[:-2]) if f[0] == "1" and f[3] == "4"]
     assert trades
-    assert all(["2", "5", frames[n][5]] == [frames[n + 1][0], frames[n + 1][3], frames[n + 1][4]] for n in trades)
+    assert all(
+        ["2", "5", frames[n][5]] == [frames[n + 1][0], frames[n + 1][3], frames[n + 1][4]] for n in trades
+    )
 
 
 def test_coins_have_fractional_sizes_down_to_java_exponents(tools):
@@ -312,7 +328,9 @@ def test_options_send_all_four_computations_and_some_not_computed(tools):
 
 
 def test_rt_volume_comes_when_asked_for_with_and_without_a_trade(tools):
-    texts = [f[4] for f in level1_of(tools, 0.4, "233", **CONTRACTS["stock"]) if f[0] == "46" and f[3] == "48"]
+    texts = [
+        f[4] for f in level1_of(tools, 0.4, "233", **CONTRACTS["stock"]) if f[0] == "46" and f[3] == "48"
+    ]
     assert {6} == {len(text.split(";")) for text in texts}
     assert {True, False} == {text.startswith(";0;") and text.endswith(";false") for text in texts}
     assert not [f for f in level1_of(tools, **CONTRACTS["stock"]) if f[0] == "46" and f[3] == "48"]
@@ -330,7 +348,7 @@ def test_a_snapshot_ends_with_57_and_leaves_no_subscription(tools):
             await raw.close()
             return rest, late[3]
 
-    assert ([], "300") == asyncio.run(scenario())
+    assert asyncio.run(scenario()) == ([], "300")
 
 
 def test_delayed_data_come_under_delayed_types_with_a_notice(tools):
@@ -347,7 +365,7 @@ def test_delayed_data_come_under_delayed_types_with_a_notice(tools):
 
     frames = asyncio.run(scenario())
     of = {req: [f for f in frames if (f[1] if f[0] == "81" else f[2]) == req] for req in "12"}
-    assert {"1": "3", "2": "1"} == {req: next(f[3] for f in some if f[0] == "58") for req, some in of.items()}
+    assert {req: next(f[3] for f in some if f[0] == "58") for req, some in of.items()} == {"1": "3", "2": "1"}
     assert {int(f[3]) for f in of["1"] if f[0] in {"1", "2", "46", "45"}} <= {*range(66, 77), 88, 90}
     assert {66, 67, 68, 69, 70, 71, 74} <= {int(f[3]) for f in of["1"] if f[0] in {"1", "2"}}
 
@@ -365,7 +383,7 @@ def test_a_book_kept_row_by_row_is_always_in_order_and_never_too_deep(tools):
             return [split(frame) for _, frame in sim.sent], notice[2], before
 
     frames, noticed, before = asyncio.run(scenario())
-    assert "1" == noticed
+    assert noticed == "1"
     operations = set()
     books = {("1", side): [] for side in "01"} | {("2", side): [] for side in "01"}
     for f in frames:
@@ -401,7 +419,10 @@ def test_bars_follow_the_clock_on_the_five_second_grid(tools):
     assert len(starts) >= 8
     assert sorted(set(starts)) == starts
     assert {0} == {start % 5 for start in starts}
-    assert all(float(f[6]) <= float(f[4]) <= float(f[5]) and float(f[6]) <= float(f[7]) <= float(f[5]) for f in frames)
+    assert all(
+        float(f[6]) <= float(f[4]) <= float(f[5]) and float(f[6]) <= float(f[7]) <= float(f[5])
+        for f in frames
+    )
     assert {("-1", "-1.0", "-1")} == {tuple(f[8:]) for f in frames if f[2] == "2"}
 
 
