@@ -1,8 +1,8 @@
-"""What the simulator's tests share: a raw client, IB's own client and ib_async's protocol client, all on real sockets."""
+"""What the simulator's tests share: a raw client, IB's own and ib_async's protocol client, on real sockets."""
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import struct
 import threading
 import time
@@ -46,8 +46,8 @@ class Raw:
     def send(self, *fields):
         self.write(framed(*fields))
 
-    async def next(self, timeout=3):
-        async with asyncio.timeout(timeout):
+    async def next(self, seconds=3):
+        async with asyncio.timeout(seconds):
             length = struct.unpack(">I", await self.peek(4))[0]
             body = (await self.peek(4 + length))[4:]
         self.buffer = self.buffer[4 + length :]
@@ -64,14 +64,14 @@ class Raw:
             self.buffer += data
         return self.buffer[:count]
 
-    async def until(self, wanted, timeout=3):
-        async with asyncio.timeout(timeout):
-            while not wanted(fields := await self.next(timeout)):
+    async def until(self, wanted, seconds=3):
+        async with asyncio.timeout(seconds):
+            while not wanted(fields := await self.next(seconds)):
                 pass
         return fields
 
-    async def error(self, code, timeout=3):
-        return await self.until(lambda f: f[0] == "4" and f[3] == str(code), timeout)
+    async def error(self, code, seconds=3):
+        return await self.until(lambda f: f[0] == "4" and f[3] == str(code), seconds)
 
     async def drain(self, seconds):
         """Everything that comes within a while."""
@@ -82,10 +82,10 @@ class Raw:
                     await self.next(60)
         return self.frames[first:]
 
-    async def closed(self, timeout=3):
+    async def closed(self, seconds=3):
         """Whether the peer hangs up, whatever it says before."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while await self.reader.read(65536):
                     pass
         except ConnectionResetError:
@@ -125,7 +125,7 @@ class Calls:
     """A wrapper that takes every callback there is and keeps it."""
 
     tcpDataArrived = tcpDataProcessed = None  # noqa: N815 - ib_async asks for these three
-    defaultTimezone = datetime.UTC  # noqa: N815
+    defaultTimezone = dt.UTC  # noqa: N815
 
     def __init__(self):
         self.calls = []

@@ -1,10 +1,13 @@
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
-import datetime
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 from ib_async import CFD, IB, Bond, ContFuture, Contract, Crypto, Forex, Future, Index, Option, Stock
+from ib_async.decoder import Decoder
 from ibapi.contract import Contract as OfficialContract
 
 from recorder.simulator import Simulator
@@ -14,7 +17,7 @@ from recorder.simulator.hours import CME, CRYPTO, US_STOCKS, trading_hours
 from recorder.simulator.universe import derived_id, third_friday, universe
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "tws-messages.jsonl"
-TODAY = datetime.date(2026, 11, 22)
+TODAY = dt.date(2026, 11, 22)
 NOW = 1_795_366_800.0  # that Sunday, 17:00 UTC
 SMART = {"exchange": "SMART", "currency": "USD"}
 
@@ -35,10 +38,10 @@ SAMPLE = {
 }
 
 
-@pytest.mark.parametrize("today", [TODAY, datetime.date(2027, 11, 22), datetime.date(2031, 2, 28)])
+@pytest.mark.parametrize("today", [TODAY, dt.date(2027, 11, 22), dt.date(2031, 2, 28)])
 @pytest.mark.parametrize("kind", SAMPLE)
 def test_what_the_sample_watchlist_names_is_exactly_one_contract_on_any_day(kind, today):
-    assert len(universe(today).lookup(SAMPLE[kind])) == 1
+    assert 1 == len(universe(today).lookup(SAMPLE[kind]))
 
 
 @pytest.mark.parametrize(
@@ -83,25 +86,25 @@ def test_expired_futures_are_found_only_when_asked_for():
 
 
 def test_the_continuous_future_has_the_front_months_con_id():
-    known = universe(datetime.date(2026, 12, 19))
+    known = universe(dt.date(2026, 12, 19))
     continuous = known.lookup(SAMPLE["continuous"])[0].instrument
-    assert continuous.expiry == "20270319"
-    assert known.by_con_id(continuous.con_id).sec_type == "FUT"
+    assert "20270319" == continuous.expiry
+    assert "FUT" == known.by_con_id(continuous.con_id).sec_type
 
 
 def test_con_ids_and_isins_are_unique_and_stable():
     instruments = [one for one in universe(TODAY).instruments if one.sec_type != "CONTFUT"]
     assert len(instruments) == len({one.con_id for one in instruments})
     assert derived_id("ESZ6 2026") == derived_id("ESZ6 2026") < 2**31
-    assert datetime.date(2026, 12, 18) == third_friday(2026, 12)
+    assert dt.date(2026, 12, 18) == third_friday(2026, 12)
     bonds = [dict(one.sec_ids)["ISIN"] for one in instruments if one.sec_type == "BOND"]
-    assert bonds == ["US03076KAA60", "US912810PT97"]
+    assert ["US03076KAA60", "US912810PT97"] == bonds
 
 
 def test_a_symbol_search_finds_symbols_and_names():
     known = universe(TODAY)
     assert {"INTC"} == {one.symbol for one in known.search("intel")}
-    assert len(known.search("SIM")) == 16
+    assert 16 == len(known.search("SIM"))
 
 
 def listing(kind):
@@ -189,15 +192,15 @@ def test_ib_async_qualifies_a_contract_of_every_type():
 
     found, name, chains, matches = asyncio.run(scenario())
     assert [[con_id] for _, con_id in IB_ASYNC] == [[one.contract.conId for one in some] for some in found]
-    assert name == "NESTLÉ SA-REG"
+    assert "NESTLÉ SA-REG" == name
     future = found[4][0]
     assert (
         future.contract.lastTradeDateOrContractMonth, future.timeZoneId, future.contract.localSymbol
     ) == ("20261218", "US/Central", "ESZ6")  # fmt: skip
-    assert found[6][0].contract.localSymbol == "SPY   261218C00600000"
-    assert (len(chains), 600.0 in chains[0].strikes) == (8, True)
+    assert "SPY   261218C00600000" == found[6][0].contract.localSymbol
+    assert (8, True) == (len(chains), 600.0 in chains[0].strikes)
     assert "20261218" in chains[0].expirations
-    assert [one.contract.conId for one in matches] == [270639]
+    assert [270639] == [one.contract.conId for one in matches]
 
 
 @pytest.mark.parametrize("version", [157, 163, 164, 176, 178])
@@ -210,12 +213,10 @@ def test_ib_async_decodes_details_at_every_version(tools, version):
             await raw.close()
             return raw.frames[-2]
 
-    from ib_async.decoder import Decoder
-
     wrapper = tools.Calls()
     Decoder(wrapper, version).interpret(asyncio.run(scenario()))
-    assert wrapper.calls[0][2].timeZoneId == "US/Central"
-    assert wrapper.calls[0][2].contract.lastTradeDateOrContractMonth == "20261218"
+    assert "US/Central" == wrapper.calls[0][2].timeZoneId
+    assert "20261218" == wrapper.calls[0][2].contract.lastTradeDateOrContractMonth
 
 
 def test_ibs_own_client_resolves_every_type_bonds_with_a_fractional_coupon_too(tools):
@@ -242,7 +243,7 @@ def test_ibs_own_client_resolves_every_type_bonds_with_a_fractional_coupon_too(t
             return client.wrapper
 
     wrapper = asyncio.run(scenario())
-    assert [call for call in wrapper.named("error") if call[1] != -1] == []
+    assert [] == [call for call in wrapper.named("error") if call[1] != -1]
     found = {call[1]: call[2] for call in wrapper.named("contractDetails", "bondContractDetails")}
     expected = {req: listing(kind).instrument.con_id for req, kind in enumerate(SAMPLE, 100)}
     assert expected == {req: one.contract.conId for req, one in found.items()}
@@ -264,5 +265,5 @@ def test_lookups_that_name_nothing_are_refused(tools):
             return unknown[2:5], nothing[2:4], no_type[2:4]
 
     unknown, nothing, no_type = asyncio.run(scenario())
-    assert unknown == ["1", "200", "No security definition has been found for the request"]
-    assert (nothing, no_type) == (["2", "321"], ["3", "321"])
+    assert ["1", "200", "No security definition has been found for the request"] == unknown
+    assert (["2", "321"], ["3", "321"]) == (nothing, no_type)

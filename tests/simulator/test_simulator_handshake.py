@@ -1,3 +1,5 @@
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 import struct
 
@@ -46,7 +48,7 @@ def test_a_hello_that_cannot_be_agreed_with_ends_the_connection(tools, hello):
             await raw.close()
             return end
 
-    assert asyncio.run(scenario()) == "closed"
+    assert "closed" == asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_bytes_that_are_not_the_protocol_end_the_connection(tools, data):
             await raw.close()
             return end, sim.links
 
-    assert asyncio.run(scenario()) == ("closed", {})
+    assert ("closed", {}) == asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 1000])
@@ -106,7 +108,7 @@ def test_several_accounts_end_with_a_comma(tools):
             await raw.close()
             return raw.frames[1]
 
-    assert asyncio.run(scenario()) == ["15", "1", "DU1,DU2,"]
+    assert ["15", "1", "DU1,DU2,"] == asyncio.run(scenario())
 
 
 def test_a_client_id_in_use_is_told_326_and_free_again_later(tools):
@@ -126,8 +128,8 @@ def test_a_client_id_in_use_is_told_326_and_free_again_later(tools):
             return said, end, third.frames[1][0]
 
     said, end, again = asyncio.run(scenario())
-    assert said[:4] == ["4", "2", "-1", "326"]
-    assert (end, again) == ("closed", "15")
+    assert ["4", "2", "-1", "326"] == said[:4]
+    assert ("closed", "15") == (end, again)
 
 
 def test_below_version_166_errors_have_five_fields(tools):
@@ -152,7 +154,7 @@ def test_what_comes_before_start_api_is_not_answered(tools):
             await raw.close()
             return answer[0]
 
-    assert asyncio.run(scenario()) == "15"
+    assert "15" == asyncio.run(scenario())
 
 
 def test_ib_async_connects_with_its_default_settings():
@@ -166,7 +168,7 @@ def test_ib_async_connects_with_its_default_settings():
             await asyncio.sleep(0)
             return accounts, version, worth
 
-    assert asyncio.run(scenario()) == (["DU1234567"], 178, ["1000000.00"])
+    assert (["DU1234567"], 178, ["1000000.00"]) == asyncio.run(scenario())
 
 
 def test_ibs_own_client_connects(tools):
@@ -178,7 +180,7 @@ def test_ibs_own_client_connects(tools):
             return client.wrapper.named("managedAccounts", "nextValidId"), client.client.serverVersion()
 
     calls, version = asyncio.run(scenario())
-    assert (calls, version) == ([("managedAccounts", "DU1234567"), ("nextValidId", 1)], 178)
+    assert ([("managedAccounts", "DU1234567"), ("nextValidId", 1)], 178) == (calls, version)
 
 
 def test_a_read_only_gateway_refuses_to_list_orders_and_never_ends_the_list(tools):
@@ -194,7 +196,7 @@ def test_a_read_only_gateway_refuses_to_list_orders_and_never_ends_the_list(tool
             return [f[0] for f in said], said[0][3], said[0][4], rest
 
     ids, code, words, rest = asyncio.run(scenario())
-    assert (ids, code, rest) == (["4", "4", "62"], "321", [])
+    assert (["4", "4", "62"], "321", []) == (ids, code, rest)
     assert words.endswith("The API interface is currently in Read-Only mode.")
 
 
@@ -243,4 +245,4 @@ def test_orders_are_refused(tools):
             await raw.close()
             return said[2:4]
 
-    assert asyncio.run(scenario()) == ["12", "321"]
+    assert ["12", "321"] == asyncio.run(scenario())

@@ -1,9 +1,13 @@
 """Historical ticks: what the tape remembers is what was streamed, and what was missed."""
 
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 from datetime import date
 
 import pytest
+from ib_async import Stock
+from ibapi.contract import Contract
 
 from recorder.simulator import Simulator
 from recorder.simulator.frames import dice
@@ -53,7 +57,7 @@ def test_the_two_masks_of_a_quote_are_the_other_way_round_in_history():
     def mask(bits):
         return answer(1, "BID_ASK", [(7, ("1.0", "1.1", "5", "6", bits))], 2)[4:].split(b"\0")[4]
 
-    assert [mask(bits) for bits in range(4)] == [b"0", b"2", b"1", b"3"]
+    assert [b"0", b"2", b"1", b"3"] == [mask(bits) for bits in range(4)]
 
 
 def test_a_tape_forgets_what_is_old_and_never_grows_beyond_its_memory():
@@ -62,8 +66,8 @@ def test_a_tape_forgets_what_is_old_and_never_grows_beyond_its_memory():
         tape.extend(MEMORY, second)
     assert tape.made == 5 * MEMORY
     assert MEMORY <= len(tape.events) <= 2 * MEMORY
-    assert sorted({second for second, _ in tape.since(4 * MEMORY)}) == [4]
-    assert tape.since(tape.made) == []
+    assert [4] == sorted({second for second, _ in tape.since(4 * MEMORY)})
+    assert [] == tape.since(tape.made)
 
 
 def told(frame):
@@ -90,7 +94,7 @@ def test_history_is_exactly_what_was_streamed_and_what_was_missed(tools):
     streamed = [(f[3], f[6], f[4], f[5], f[7], f[8]) for f in sent]
     history = told(answered)
     assert str(len(history)) == answered[2]
-    assert answered[-1] == "1"
+    assert "1" == answered[-1]
     assert len(streamed) > 10
     assert streamed == history[: len(streamed)]
     assert len(history) > len(streamed) + 10
@@ -102,9 +106,6 @@ def test_history_is_exactly_what_was_streamed_and_what_was_missed(tools):
 def test_both_clients_decode_history(tools, show, kind, message):
     async def scenario():
         async with Simulator(rate=500) as sim, tools.protocol(sim) as ours, tools.official(sim) as official:
-            from ib_async import Stock
-            from ibapi.contract import Contract
-
             contract = Contract()
             for name, value in STOCK.items():
                 setattr(contract, name, value)
@@ -141,7 +142,7 @@ def test_a_closed_history_farm_is_told(tools):
             return broken[4], refused[4]
 
     broken, refused = asyncio.run(scenario())
-    assert broken == "HMDS data farm connection is broken:ushmds"
+    assert "HMDS data farm connection is broken:ushmds" == broken
     assert "HMDS server disconnect occurred" in refused
 
 

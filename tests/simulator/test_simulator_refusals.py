@@ -1,5 +1,7 @@
 """Every refusal, provoked once over a real socket."""
 
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 
 import pytest
@@ -116,7 +118,7 @@ def test_lines_are_counted_over_level_1_and_bars_of_all_clients(tools):
             await two.close()
             return refused[2:5], taken[2]
 
-    assert asyncio.run(scenario()) == (["4", "101", "Max number of tickers has been reached"], "5")
+    assert (["4", "101", "Max number of tickers has been reached"], "5") == asyncio.run(scenario())
 
 
 def test_a_fourth_book_is_one_too_many(tools):
@@ -128,25 +130,25 @@ def test_a_fourth_book_is_one_too_many(tools):
 def test_a_sixth_tick_by_tick_subscription_is_one_too_many(tools):
     symbols = ["AAPL", "MSFT", "INTC", "TSLA", "NVDA", "AMZN"]
     errors, _ = told(tools, *(lambda r, n=n, s=s: r.ticks(n, **named(s)) for n, s in enumerate(symbols, 1)))
-    assert [(f[2], f[3]) for f in errors] == [("6", "10190")]
+    assert [("6", "10190")] == [(f[2], f[3]) for f in errors]
 
 
 def test_the_same_ticks_asked_for_twice_in_15_seconds_are_refused(tools):
     errors, _ = told(
         tools, lambda r: r.ticks(1, **STOCK), lambda r: r.send(98, 1), lambda r: r.ticks(2, **STOCK)
     )
-    assert [(f[2], f[3]) for f in errors] == [("2", "10190")]
+    assert [("2", "10190")] == [(f[2], f[3]) for f in errors]
 
 
 def test_partial_permission_is_told_and_a_part_follows(tools):
     errors, frames = told(tools, lambda r: r.level1(5, **named("PARTL")), rate=500)
-    assert [(f[2], f[3]) for f in errors] == [("5", "10090")]
+    assert [("5", "10090")] == [(f[2], f[3]) for f in errors]
     assert {"6", "7", "9"} == {f[3] for f in frames if f[0] == "1"}
 
 
 def test_delayed_only_is_served_when_delayed_is_asked_for(tools):
     errors, frames = told(tools, lambda r: r.send(59, 1, 4), lambda r: r.level1(5, **named("DLYD")))
-    assert [(f[2], f[3]) for f in errors] == [("5", "10167")]
+    assert [("5", "10167")] == [(f[2], f[3]) for f in errors]
     assert "58" in {f[0] for f in frames}
 
 
@@ -167,9 +169,9 @@ def test_delayed_only_is_served_when_delayed_is_asked_for(tools):
 def test_an_unreadable_request_is_error_320_and_the_session_goes_on(tools, fields, words):
     frame = tools.framed(*fields) if fields else b"\0\0\0\1x"
     errors, frames = told(tools, lambda r: r.write(frame), lambda r: r.send(49, 1))
-    assert [(f[2], f[3]) for f in errors] == [("-1", "320")]
+    assert [("-1", "320")] == [(f[2], f[3]) for f in errors]
     assert errors[0][4].startswith(f"Error reading request:{words}")
-    assert frames[-1][0] == "49"
+    assert "49" == frames[-1][0]
 
 
 def test_combinations_and_delta_neutrals_are_read_past(tools):
@@ -180,7 +182,7 @@ def test_combinations_and_delta_neutrals_are_read_past(tools):
         lambda r: r.send(1, 11, 5, *r.contract(**bag), *legs, 1, 265598, "0.5", "10.0", "", 0, 0, ""),
         lambda r: r.send(1, 11, 6, *r.contract(**STOCK), 1, 265598, "0.5", "10.0", "x", 0, 0, ""),
     )
-    assert [(f[2], f[3]) for f in errors] == [("5", "200"), ("6", "321")]
+    assert [("5", "200"), ("6", "321")] == [(f[2], f[3]) for f in errors]
 
 
 def test_too_many_messages_are_told_three_times_and_then_the_line_is_cut(tools):
@@ -199,10 +201,10 @@ def test_too_many_messages_are_told_three_times_and_then_the_line_is_cut(tools):
             await raw.close()
             return [f[4].rsplit(None, 1)[1] for f in raw.frames if f[:1] == ["4"] and f[3] == "100"], end
 
-    assert asyncio.run(scenario(48)) == ([], None)
-    assert asyncio.run(scenario(60)) == (["(1)"], None)
-    assert asyncio.run(scenario(200)) == (["(1)", "(2)", "(3)"], "closed")
-    assert asyncio.run(scenario(200, b"v157..178 +PACEAPI")) == ([], None)
+    assert ([], None) == asyncio.run(scenario(48))
+    assert (["(1)"], None) == asyncio.run(scenario(60))
+    assert (["(1)", "(2)", "(3)"], "closed") == asyncio.run(scenario(200))
+    assert ([], None) == asyncio.run(scenario(200, b"v157..178 +PACEAPI"))
 
 
 def test_fifty_messages_a_second_are_allowed_for_ever():
@@ -216,7 +218,7 @@ def test_historical_ticks_are_paced_as_published():
         return pacing.exceeded(when, ("AAPL",), (n,), weight)
 
     pacing = HistoryPacing()
-    assert [ask(pacing, when, 1) for when in (0, 14, 15.1)] == [False, True, False]
+    assert [False, True, False] == [ask(pacing, when, 1) for when in (0, 14, 15.1)]
     pacing = HistoryPacing()
     assert [ask(pacing, 0.1 * n, n) for n in range(6)] == [False] * 5 + [True]
     pacing = HistoryPacing()
@@ -229,6 +231,6 @@ def test_historical_ticks_are_paced_as_published():
 def test_an_identical_historical_request_is_a_pacing_violation(tools):
     ask = lambda r: r.history(5, "20260101 00:00:00 UTC", **STOCK)  # noqa: E731 - a request like the others here
     errors, frames = told(tools, ask, ask)
-    assert [(f[2], f[3]) for f in errors] == [("5", "162")]
+    assert [("5", "162")] == [(f[2], f[3]) for f in errors]
     assert "pacing violation" in errors[0][4]
-    assert frames[0] == ["98", "5", "0", "1"]
+    assert ["98", "5", "0", "1"] == frames[0]

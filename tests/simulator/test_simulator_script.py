@@ -1,10 +1,14 @@
 """Scripts are checked whole and played by time; every action does what it says over a real socket."""
 
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 import struct
 import time
+from itertools import pairwise
 
 import pytest
+from ib_async import Stock
 
 from recorder.simulator import ScriptError, Simulator, Step, load_script
 from recorder.simulator.actions import ACTIONS
@@ -112,7 +116,7 @@ def test_steps_come_at_their_time_and_again(tools):
 
     script = [Step(0.1, "lost", every=0.1), Step(0.15, "restored", every=0.1)]
     times = play(tools, test, script=script)
-    assert all(0.07 < b - a < 0.13 for a, b in zip(times, times[1:], strict=False))
+    assert all(0.07 < b - a < 0.13 for a, b in pairwise(times))
 
 
 # The actions --------------------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ def test_drop_closes_and_a_new_connection_is_taken(tools):
         await again.close()
         return end
 
-    assert play(tools, test) == "closed"
+    assert "closed" == play(tools, test)
 
 
 @action("reset")
@@ -144,7 +148,7 @@ def test_reset_ends_by_rst(tools):
         await sim.play("reset")
         return await raw.closed()
 
-    assert play(tools, test) == "reset"
+    assert "reset" == play(tools, test)
 
 
 @action("freeze")
@@ -161,7 +165,7 @@ def test_freeze_is_silence_on_an_open_socket_and_what_was_asked_meanwhile_is_ans
         return held, time.monotonic() - begin, await ticking(raw)
 
     held, waited, alive = play(tools, test)
-    assert held == []
+    assert [] == held
     assert 0.05 < waited < 0.3
     assert {"1"} == alive
 
@@ -241,7 +245,7 @@ def test_error_is_told_to_a_symbol_to_all_or_to_none_and_may_end_what_it_is_told
     ]
     assert expected[:2] == told[:2]
     assert expected[2] == told[2][:2]
-    assert told[2][2] == r"Gr\xfc\xdfe"
+    assert r"Gr\xfc\xdfe" == told[2][2]
     assert {"2"} == alive
 
 
@@ -273,7 +277,7 @@ def test_without_the_definitions_farm_lookups_wait_for_ever(tools):
         await sim.play("farm", name="secdefil", state="up")
         return nothing, (await raw.error(2158))[4]
 
-    assert play(tools, test) == ([], "Sec-def data farm connection is OK:secdefil")
+    assert ([], "Sec-def data farm connection is OK:secdefil") == play(tools, test)
 
 
 @action("lost")
@@ -314,7 +318,7 @@ def test_refuse_id_is_326_for_the_next_connections(tools):
             await raw.close()
         return codes
 
-    assert play(tools, test) == [["4", "326"], ["4", "326"], ["15"]]
+    assert [["4", "326"], ["4", "326"], ["15"]] == play(tools, test)
 
 
 @action("accept_but_silent")
@@ -328,7 +332,7 @@ def test_accept_but_silent_never_says_hello(tools):
         await after.close()
         return nothing
 
-    assert play(tools, test) == []
+    assert [] == play(tools, test)
 
 
 @action("hello_then_nothing")
@@ -343,7 +347,7 @@ def test_hello_then_nothing_says_hello_and_no_more(tools):
         await raw.close()
         return hello[0], nothing
 
-    assert play(tools, test) == ("178", [])
+    assert ("178", []) == play(tools, test)
 
 
 @action("empty_accounts")
@@ -354,7 +358,7 @@ def test_empty_accounts_lists_none(tools):
         await raw.close()
         return raw.frames[1]
 
-    assert play(tools, test) == ["15", "1", ""]
+    assert ["15", "1", ""] == play(tools, test)
 
 
 @action("close_at_once")
@@ -366,7 +370,7 @@ def test_close_at_once_hangs_up_before_a_word(tools):
         await raw.close()
         return end
 
-    assert play(tools, test) == "closed"
+    assert "closed" == play(tools, test)
 
 
 @action("refuse_connections")
@@ -445,8 +449,6 @@ def test_junk_comes_between_whole_frames(tools, kind, expected):
 def test_ib_async_survives_all_junk(tools):
     async def scenario():
         async with Simulator(rate=200) as sim, tools.protocol(sim) as client:
-            from ib_async import Stock
-
             client.reqMktData(1, Stock("AAPL", "SMART", "USD"), "", False, False, [])
             await asyncio.sleep(0.1)
             await sim.play("junk")
@@ -464,7 +466,7 @@ def test_a_huge_length_is_announced_and_the_stream_makes_no_sense_from_there_on(
         await sim.play("huge_length")
         return struct.unpack(">I", await raw.peek(4))[0]
 
-    assert play(tools, test) == 0x7FFFFFFF
+    assert 0x7FFFFFFF == play(tools, test)
 
 
 @action("competing_session")
@@ -518,7 +520,7 @@ def test_reroute_names_another_contract_now_and_later(tools):
         return told, await raw.until(lambda f: f[0] == "91"), await ticking(raw)
 
     told, later, alive = play(tools, test)
-    assert told == [["91", "1", "416904", "SMART"], ["92", "2", "416904", "SMART"]]
+    assert [["91", "1", "416904", "SMART"], ["92", "2", "416904", "SMART"]] == told
     assert (["91", "3", "416904", "SMART"], set()) == (later, alive)
 
 
@@ -529,7 +531,7 @@ def test_a_cfd_on_a_stock_is_always_rerouted_to_the_stock(tools):
         raw.depth(2, 3, 1, **cfd)
         return [await raw.next(), await raw.next()]
 
-    assert play(tools, test) == [["91", "1", "265598", "SMART"], ["92", "2", "265598", "SMART"]]
+    assert [["91", "1", "265598", "SMART"], ["92", "2", "265598", "SMART"]] == play(tools, test)
 
 
 def test_every_action_has_been_played():

@@ -1,5 +1,7 @@
 """The shell: ports, sockets, tasks, writes no client should rely on, slow clients, speed, determinism."""
 
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 import gc
 import math
@@ -67,7 +69,7 @@ def test_serve_runs_until_cancelled_and_frees_its_port(tmp_path):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await reader.read() == b""
+        assert b"" == await reader.read()
         writer.close()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
@@ -101,7 +103,7 @@ def test_nothing_is_left_behind(tools):
         await asyncio.sleep(0.01)
         gc.collect()
         assert tasks == asyncio.all_tasks()
-        assert (sim.links, sim.world.sessions) == ({}, {})
+        assert ({}, {}) == (sim.links, sim.world.sessions)
         assert before == len(sockets())
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", sim.port)
@@ -252,7 +254,7 @@ def test_an_unlimited_rate_sends_well_over_a_hundred_thousand_messages_a_second(
             )
             process.start()
             await asyncio.to_thread(process.join)
-            assert process.exitcode == 0
+            assert 0 == process.exitcode
             return told.get()
 
     size, messages_a_byte = asyncio.run(scenario())

@@ -1,11 +1,15 @@
 """What both clients decode is what was sent: same messages, same values, same number."""
 
+# ruff: noqa: SIM300 - expected == actual is how tests are read here
+
 import asyncio
 import logging
 import time
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
+from ib_async import Contract, Stock
 from ibapi.contract import Contract as OfficialContract
 
 from recorder.simulator import Simulator
@@ -130,9 +134,7 @@ def names_of(requests):
     return {split(frame)[0] for frame in requests}
 
 
-async def subscribe_with_ib_async(tools, sim, client):
-    from ib_async import Contract
-
+def subscribe_with_ib_async(client):
     def contract(kind):
         said = dict(CONTRACTS[kind])
         said["lastTradeDateOrContractMonth"] = said.pop("expiry", "")
@@ -169,7 +171,7 @@ def test_ib_async_decodes_every_message_of_every_stream_as_it_was_sent(tools, ca
     async def scenario():
         async with Simulator(rate=100, record=True, now=fast_clock(40)) as sim:
             async with tools.protocol(sim) as client:
-                await subscribe_with_ib_async(tools, sim, client)
+                subscribe_with_ib_async(client)
                 await asyncio.sleep(1.5)
                 await still(sim, client.wrapper.calls)
                 return sim.sent, client.wrapper
@@ -179,13 +181,13 @@ def test_ib_async_decodes_every_message_of_every_stream_as_it_was_sent(tools, ca
     expected = [ib_async_tick(split(frame)) for _, frame in sent]
     names = {call[0] for call in expected}
     actual = [without_masks(call) for call in wrapper.calls if call[0] in names]
-    assert [record.message for record in caplog.records] == []
+    assert [] == [record.message for record in caplog.records]
     assert len(expected) == len(actual)
     assert expected == actual
     assert {"1", "2", "45", "46", "47", "21", "58", "81", "99", "12", "13", "50"} == names_of(
         f for _, f in sent
     )
-    assert [call[2] for call in wrapper.named("error") if call[1] != -1 and call[2] != 2152] == [10167]
+    assert [10167] == [call[2] for call in wrapper.named("error") if call[1] != -1 and call[2] != 2152]
 
 
 def test_ibs_own_client_decodes_every_message_of_every_stream_as_it_was_sent(tools):
@@ -222,15 +224,13 @@ def test_ibs_own_client_decodes_every_message_of_every_stream_as_it_was_sent(too
     actual = [tuple(None if one == NONE else one for one in without_masks(c)) for c in wrapper.named(*names)]
     assert len(expected) == len(actual)
     assert expected == actual
-    assert [call[3] for call in wrapper.named("error") if call[1] != -1 and call[3] != 2152] == [10167]
+    assert [10167] == [call[3] for call in wrapper.named("error") if call[1] != -1 and call[3] != 2152]
 
 
 def test_masks_are_decoded_as_sent(tools):
     async def scenario():
         async with Simulator(rate=3000, record=True) as sim:
             async with tools.protocol(sim) as client:
-                from ib_async import Stock
-
                 client.reqTickByTickData(1, Stock("AAPL", "SMART", "USD"), "AllLast", 0, False)
                 client.reqTickByTickData(2, Stock("AAPL", "SMART", "USD"), "BidAsk", 0, False)
                 await asyncio.sleep(0.3)
@@ -295,7 +295,7 @@ def test_a_stock_starts_as_the_field_notes_say(tools):
 def test_forex_quotes_only(tools):
     frames = level1_of(tools, **CONTRACTS["forex"])
     assert {("1", 1), ("1", 2), ("1", 6), ("1", 7), ("1", 9)} == kinds(frames)
-    assert next(f[2] for f in frames if f[0] == "81") == "5.0E-5"
+    assert "5.0E-5" == next(f[2] for f in frames if f[0] == "81")
 
 
 def test_an_index_has_a_last_without_size_and_no_quotes(tools):
@@ -348,7 +348,7 @@ def test_a_snapshot_ends_with_57_and_leaves_no_subscription(tools):
             await raw.close()
             return rest, late[3]
 
-    assert asyncio.run(scenario()) == ([], "300")
+    assert ([], "300") == asyncio.run(scenario())
 
 
 def test_delayed_data_come_under_delayed_types_with_a_notice(tools):
@@ -365,7 +365,7 @@ def test_delayed_data_come_under_delayed_types_with_a_notice(tools):
 
     frames = asyncio.run(scenario())
     of = {req: [f for f in frames if (f[1] if f[0] == "81" else f[2]) == req] for req in "12"}
-    assert {req: next(f[3] for f in some if f[0] == "58") for req, some in of.items()} == {"1": "3", "2": "1"}
+    assert {"1": "3", "2": "1"} == {req: next(f[3] for f in some if f[0] == "58") for req, some in of.items()}
     assert {int(f[3]) for f in of["1"] if f[0] in {"1", "2", "46", "45"}} <= {*range(66, 77), 88, 90}
     assert {66, 67, 68, 69, 70, 71, 74} <= {int(f[3]) for f in of["1"] if f[0] in {"1", "2"}}
 
@@ -377,13 +377,12 @@ def test_a_book_kept_row_by_row_is_always_in_order_and_never_too_deep(tools):
             raw.depth(1, 4, 1, **CONTRACTS["stock"])
             raw.depth(2, 3, 0, **CONTRACTS["future"])
             notice = await raw.error(2152)
-            before = len(raw.frames)
             await asyncio.sleep(0.5)
             await raw.close()
-            return [split(frame) for _, frame in sim.sent], notice[2], before
+            return [split(frame) for _, frame in sim.sent], notice[2]
 
-    frames, noticed, before = asyncio.run(scenario())
-    assert noticed == "1"
+    frames, noticed = asyncio.run(scenario())
+    assert "1" == noticed
     operations = set()
     books = {("1", side): [] for side in "01"} | {("2", side): [] for side in "01"}
     for f in frames:
@@ -438,8 +437,8 @@ def test_ignore_size_leaves_out_quotes_whose_prices_stay(tools):
 
     frames = asyncio.run(scenario())
     few, all_of_them = ([f[4:6] for f in frames if f[1] == req] for req in "12")
-    assert all(a != b for a, b in zip(few, few[1:], strict=False))
-    assert any(a == b for a, b in zip(all_of_them, all_of_them[1:], strict=False))
+    assert all(a != b for a, b in pairwise(few))
+    assert any(a == b for a, b in pairwise(all_of_them))
 
 
 def test_two_clients_see_the_same_trades_and_each_its_own_ids(tools):
