@@ -75,7 +75,7 @@ class Gateway:
         self._ib = IB()
         self._client = self._ib.client
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._in_use = False
+        self._in_use = self._heard = False
         # ib_async holds bound methods weakly and swallows what handlers raise: so the handlers are
         # guarded, and kept here.
         self._handlers = [
@@ -130,15 +130,15 @@ class Gateway:
         if isinstance(error, ConnectionRefusedError):
             return ConnectError(f"nothing listens on {where}: is the gateway running, is its API port open?")
         if isinstance(error, TimeoutError):
-            return ConnectError(f"{where} {self._silence()} within {patience:g} s")
+            return ConnectError(f"{where} {self._silence()} (waited {patience:g} s)")
         return ConnectError(f"{where}: {error}")
 
     def _silence(self) -> str:
-        if not self._client.conn.isConnected() and not self._client.serverVersion():
-            return "did not accept a connection, or said no hello,"
-        if not self._client.serverVersion():
+        if self._heard:
+            return "said hello and no accounts: is it logged in?"
+        if self._client.conn.numBytesSent:
             return "accepted the connection and said no hello"
-        return "said hello and no accounts: is it logged in?"
+        return "did not accept the connection"
 
     @property
     def connected(self) -> bool:
@@ -215,6 +215,7 @@ class Gateway:
     def _on_data(self, data: bytes) -> None:
         if self._lost.done():
             return
+        self._heard = True
         for frame in self._listener.received(data):
             self._client._onSocketHasData(frame)  # noqa: SLF001 - the seam; see the module's docstring
 

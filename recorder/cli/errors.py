@@ -17,12 +17,13 @@ def told() -> Iterator[None]:
     from recorder.config import ConfigError
     from recorder.journal.folder import NotARecordingError
     from recorder.journal.lock import RootInUseError
+    from recorder.simulator import ScriptError
 
     try:
         yield
     except ConfigError as error:
         _leave(str(error), BAD_CONFIG)
-    except (NotARecordingError, RootInUseError) as error:
+    except (NotARecordingError, RootInUseError, ScriptError) as error:
         _leave(str(error), FAILED)
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)

@@ -123,9 +123,9 @@ def _with_state(
     rows = read(span)
     if span.start is None:
         return rows
-    seq, floor = _begin(own, span.start)
+    _, floor = _begin(own, span.start)
     earlier = lookback(read, span.start, enough, step=timedelta(hours=1), floor=floor)
-    return pa.concat_tables([earlier.filter(pc.field("seq") >= seq), rows])
+    return pa.concat_tables([earlier, rows])
 
 
 def _begin(own: life.Life, until: datetime | None) -> tuple[int, datetime]:

@@ -64,6 +64,13 @@ def test_the_book_starts_afresh_where_a_subscription_does(tape, kind):
     assert ([10.5, 9.0], [11.5]) == prices(db.book("AAPL", at="2026-11-22 10:00:06"))
 
 
+def test_the_book_starts_afresh_behind_a_gap_whose_last_row_came_at_that_very_moment(tape):
+    tape.write("depth", [*TAPE, move(8, INSERT, ASK, 0, 12.0)])
+    gap = {"ts_start": "10:00:06", "ts_end": "10:00:08", "seq_start": 6, "seq_end": 8, "stream": "depth"}
+    tape.write("gaps", [gap])
+    assert ([], [12.0]) == prices(recorder.open(tape.root).book("AAPL"))
+
+
 def test_a_reset_row_clears_both_sides(tape):
     tape.write("depth", [*TAPE, move(7, RESET, None, None), move(8, INSERT, BID, 0, 1.0)])
     assert ([1.0], []) == prices(recorder.open(tape.root).book("AAPL"))

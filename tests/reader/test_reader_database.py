@@ -1,5 +1,6 @@
 """What users hold on to: ranges, lines, engines, dtypes, refusals."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -292,6 +293,16 @@ def test_sql_sees_every_table_with_its_day(db):
     assert 11 == len(db.sql("show tables"))
     moments = db.sql("select min(ts_recv) as first from level1", engine="arrow")["first"]
     assert datetime(2026, 11, 21, 12, tzinfo=UTC) == moments[0].as_py()
+
+
+def test_sql_thinks_in_utc_wherever_it_runs(db):
+    code = (
+        "import sys, recorder; db = recorder.open(sys.argv[1])\n"
+        "print(db.sql(\"select count(*) as n from level1 where ts_recv < '2026-11-21 12:00:01'\").n[0])\n"
+    )
+    called = [sys.executable, "-c", code, str(db.root)]
+    west = {**os.environ, "TZ": "Pacific/Honolulu"}
+    assert "1" == subprocess.run(called, capture_output=True, text=True, check=True, env=west).stdout.strip()
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_the_end_of_a_gap_keeps_the_tick_that_ended_it(made):
 
 
 def test_delayed_ticks_count_until_a_live_one_came(made):
-    ticks = [tick(1, 66, 9.0, 1.0), tick(2, 67, 9.5, 1.0), tick(3, 1, 10.0, 2.0), tick(4, 69, size=9.0)]
+    ticks = [tick(1, 66, 9.0, 1.0), tick(2, 67, 9.5, 1.0), tick(3, 1, 10.0, 2.0), tick(4, 66, 9.1, 1.0)]
     expected = [
         (1, 9.0, None, 1.0, None, "level1_delayed"),
         (2, 9.0, 9.5, 1.0, 1.0, "level1_delayed"),
@@ -169,6 +169,17 @@ def test_the_rebuild_is_that_of_a_naive_loop(messages, cuts):
     own = life.Life(marks, marks, ~at_all, at_all)
     found = shown(quotes.from_level1(rows, own), "seq", "bid", "ask", "bid_size", "ask_size", "source")
     assert naive(ticks, resets) == found
+
+
+def test_the_state_at_the_start_is_found_however_long_ago_it_was_told(tape):
+    tape.write("events", [event(1, "session_start") | {"ts_recv": "2026-11-10 00:00"}])
+    long_ago = [
+        tick(2, 2, 10.5, 7.0, ts_recv="2026-11-19 10:00"),
+        tick(3, 1, 10.0, 5.0, ts_recv="2026-11-22 09:30"),
+    ]
+    tape.write("level1", [*long_ago, tick(4, 1, 10.1, 5.0)])
+    found = recorder.open(tape.root).quotes("AAPL", start="2026-11-22 10:00", engine="arrow")
+    assert [(4, 10.1, 10.5, 7.0)] == shown(found, "seq", "bid", "ask", "ask_size")
 
 
 def test_any_part_of_the_view_is_that_part_of_the_whole(tape, at):

@@ -108,11 +108,11 @@ class Raw:
     def bars(self, req, show="TRADES", **said):
         self.send(50, 3, req, *self.contract(**said), 5, show, 0, "")
 
-    def details(self, req, sec_id_type="", sec_id="", expired=0, version=178, **said):
+    def details(self, req, *, sec_id_type="", sec_id="", expired=0, version=178, **said):
         issuer = [""] if version >= 176 else []
         self.send(9, 8, req, *self.contract(**said), expired, sec_id_type, sec_id, *issuer)
 
-    def history(self, req, start="", end="", count=1000, show="TRADES", ignore_size=0, **said):
+    def history(self, req, *, start="", end="", count=1000, show="TRADES", ignore_size=0, **said):
         self.send(96, req, *self.contract(**said), 0, start, end, count, show, 0, ignore_size, "")
 
     async def close(self):

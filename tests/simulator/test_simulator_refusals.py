@@ -34,7 +34,7 @@ def told(tools, *requests, **settings):
             raw = await tools.Raw.started(sim)
             for request in requests:
                 request(raw)
-            frames = await raw.drain(0.12)
+            frames = await raw.drain(0.09)
             await raw.close()
             return [f for f in frames if f[0] == "4"], frames
 

@@ -87,17 +87,15 @@ def test_nothing_is_left_behind(tools):
 
     async def scenario():
         tasks = asyncio.all_tasks()
-        script = [
-            Step(0.01, "refuse_connections", {"seconds": 60}),
-            Step(0.02, "mute", {"symbol": "X", "seconds": 60}),
-        ]
         before = len(sockets())
-        sim = Simulator(rate=100, script=script)
+        sim = Simulator(rate=100, script=[Step(60, "drop")])
         async with sim:
             raws = [await tools.Raw.started(sim, n) for n in range(3)]
             for raw in raws:
                 raw.level1(1, **STOCK)
-            await asyncio.sleep(0.1)
+            await sim.play("refuse_connections", seconds=60)
+            await sim.play("mute", symbol="X", seconds=60)
+            await asyncio.sleep(0.05)
         for raw in raws:
             await raw.close()
         await asyncio.sleep(0.01)
@@ -203,7 +201,7 @@ def test_writes_tear_frames_and_what_was_sent_is_what_was_read(tools):
 
 def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(tools):
     async def scenario():
-        async with Simulator(rate=30_000, max_backlog=100_000) as sim:
+        async with Simulator(rate=200_000, max_backlog=100_000) as sim:
             slow, quick = await tools.Raw.started(sim, 1), await tools.Raw.started(sim, 2)
             slow.writer.transport.pause_reading()
             slow.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

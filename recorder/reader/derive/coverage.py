@@ -136,8 +136,7 @@ def _meant(key: tuple[str | None, str | None], keys: Iterable[Key]) -> list[Key]
 
 
 def _clipped(stretches: Iterable[Stretch], window: Stretch) -> list[Stretch]:
-    cut = [(max(begin, window[0]), min(end, window[1])) for begin, end in stretches]
-    return [(begin, end) for begin, end in cut if begin < end]
+    return [(max(begin, window[0]), min(end, window[1])) for begin, end in stretches]
 
 
 def _clipped_gaps(gaps: list[Gap], window: Stretch) -> list[Gap]:
@@ -156,7 +155,7 @@ def _row(stretches: list[Stretch], gaps: list[Gap]) -> dict[str, Any]:
 
 
 def _total(stretches: list[Stretch]) -> int:
-    """Microseconds that lie in any of the stretches."""
+    """Microseconds that lie in any of the stretches; one that ends before it begins holds none."""
     total, reached = 0, 0
     for begin, end in sorted(stretches):
         total += max(0, end - max(begin, reached))

@@ -1,0 +1,113 @@
+"""Lines to contracts, and contract details back, at every server version that can be met."""
+
+import asyncio
+
+import pytest
+
+from recorder.capture import contracts
+from recorder.capture.contracts import DetailsError
+from recorder.capture.survey import survey
+from recorder.capture.watchlist import UnfitError, Watchlist
+from recorder.config import Config, Line
+from recorder.simulator import Simulator
+from recorder.wire.layouts import frame
+
+STOCK = (
+    "10 9 AAPL STK _ 0 _ SMART USD AAPL NMS NMS 265598 0.01 _ LMT,MKT SMART,NYSE 1 0 APPLE_INC NASDAQ _ Technology"
+    " Computers Computers US/Eastern 20261123:0400-20261123:2000 20261123:0930-20261123:1600 _ 0 1 ISIN US0378331005"
+    " 1 _ _ 26,26 _ COMMON 0.0001 0.0001 100"
+).split()
+BOND = (
+    "18 9 AMGN BOND _ 4.5 20331002-23:59-US/Eastern 20031002 _ CORP FIXED 0 0 0 _ SMART USD AMGN AMGN 15960357 0.001"
+    " LMT SMART _ _ 0 _ AMGEN _ 0 1 CUSIP 03076KAA6 7 32 1 1 1"
+).split()
+
+
+def fields(words):
+    return ["" if word == "_" else word.replace("_", " ") for word in words]
+
+
+def test_a_stock_keeps_everything_that_the_recording_wants_to_know():
+    req, found = contracts.details(frame(*fields(STOCK)), 178)
+    assert req == 9
+    row = contracts.instrument(found, "AAPL")
+    assert (row["con_id"], row["symbol"], row["sec_type"], row["primary_exchange"]) == (
+        265598,
+        "AAPL",
+        "STK",
+        "NASDAQ",
+    )
+    assert (row["min_tick"], row["time_zone"], row["isin"], row["stock_type"], row["long_name"]) == (
+        0.01, "US/Eastern", "US0378331005", "COMMON", "APPLE INC",
+    )  # fmt: skip
+
+
+def test_a_bond_with_a_fractional_coupon_is_read():
+    _, found = contracts.details(frame(*fields(BOND)), 178)
+    row = contracts.instrument(found, "US03076KAA60")
+    assert (row["coupon"], row["expiry"], row["cusip"], row["con_id"]) == (
+        4.5,
+        "20331002",
+        "03076KAA6",
+        15960357,
+    )
+
+
+def test_before_version_164_there_is_a_message_version_and_a_size_multiplier_and_no_sizes():
+    old = fields(STOCK)[:-3]
+    old.insert(14, "100")
+    old.insert(1, "8")
+    assert contracts.details(frame(*old), 163)[1]["order_types"] == "LMT,MKT"
+    assert contracts.details(frame(*old), 163)[1]["con_id"] == "265598"
+
+
+@pytest.mark.parametrize("words", [STOCK[:20], ["10"], [*STOCK[:30], "many", *STOCK[31:]]])
+def test_details_that_break_off_are_an_error_and_no_surprise(words):
+    with pytest.raises(DetailsError):
+        contracts.details(frame(*fields(words)), 178)
+
+
+def test_every_type_of_line_is_found_and_named():
+    lines = [
+        {"type": "stock", "symbol": "AAPL"},
+        {"type": "forex", "symbol": "EURUSD"},
+        {"type": "cfd", "symbol": "IBUS30"},
+        {"type": "future", "symbol": "ES", "expiry": "202612", "exchange": "CME"},
+        {"type": "continuous_future", "symbol": "ES", "exchange": "CME"},
+        {"type": "option", "symbol": "SPY", "expiry": "20261218", "strike": 600.0, "right": "C"},
+        {"type": "index", "symbol": "SPX", "exchange": "CBOE"},
+        {"type": "crypto", "symbol": "BTC", "exchange": "PAXOS"},
+        {"type": "bond", "isin": "US03076KAA60"},
+        {"con_id": 270639, "name": "INTC2"},
+    ]
+
+    async def story():
+        async with Simulator() as simulator:
+            return await survey(
+                Config(gateway={"port": simulator.port}, watchlist=tuple(Line(**line) for line in lines))
+            )
+
+    answers = asyncio.run(story())
+    assert [answer.problem for answer in answers] == [None] * len(lines)
+    assert [answer.name for answer in answers] == [
+        "AAPL", "EURUSD", "IBUS30", "ESZ6", "continuous future ES CME", "SPY 261218C00600000", "SPX", "BTC",
+        "US03076KAA60", "INTC2",
+    ]  # fmt: skip
+
+
+def test_an_ambiguous_line_names_its_candidates():
+    line = Line(type="stock", symbol="AAPL")
+    one = dict(zip(("con_id", "symbol", "sec_type", "currency"), ("1", "AAPL", "STK", "USD"), strict=True))
+    two = one | {"con_id": "2", "currency": "MXN"}
+    with pytest.raises(UnfitError, match=r"ambiguous, 2 contracts fit: con_id 1: .*; con_id 2: STK AAPL MXN"):
+        Watchlist(Config(watchlist=(line,))).resolve(0, [one, two])
+
+
+def test_an_unknown_line_says_what_ib_said():
+    async def story():
+        async with Simulator() as simulator:
+            line = Line(type="stock", symbol="NOSUCHTHING")
+            return await survey(Config(gateway={"port": simulator.port}, watchlist=(line,)))
+
+    (answer,) = asyncio.run(story())
+    assert "No security definition has been found" in answer.problem
