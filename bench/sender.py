@@ -10,7 +10,6 @@ import socket
 import struct
 import sys
 import time
-from itertools import count
 from pathlib import Path
 
 from bench.market import FIRST_REQ, SLOTS, Pool
@@ -84,10 +83,11 @@ def paced(link: socket.socket, data: bytes, pool: Pool, messages: int, rate: flo
     view = memoryview(data)
     try:
         while sent < messages:
-            due = min(int((time.monotonic() - began) * rate), messages, sent - sent % size + size)
-            if due > sent:
-                link.sendall(view[ends[sent % size] : ends[due - 1 - (sent - sent % size) + 1]])
-                sent = due
+            due = min(int((time.monotonic() - began) * rate), messages)
+            at = sent % size
+            until = min(at + due - sent, size)
+            link.sendall(view[ends[at] : ends[until]])
+            sent += until - at
             time.sleep(_PULSE_SECONDS)
     except ConnectionError:
         pass
@@ -119,9 +119,8 @@ def _wait_until_read(link: socket.socket) -> None:
     """The other end closes when it meets the end of the stream, behind everything else."""
     try:
         link.shutdown(socket.SHUT_WR)
-        for _ in count():
-            if not link.recv(65_536):
-                return
+        while link.recv(WRITE_BYTES):
+            pass
     except OSError:
         return
 

@@ -44,6 +44,16 @@ async def run(*command: str) -> tuple[int, str, str]:
     return process.returncode or 0, output.decode(), errors.decode()
 
 
+async def python(code: str, folder: Path | str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a program that a user pastes, in ``folder``."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error::SyntaxWarning", "-c", code,
+        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await process.communicate()
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
 @asynccontextmanager
 async def recording(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """The daemon while the block runs; stopped by SIGTERM behind it, which must end it well."""

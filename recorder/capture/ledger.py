@@ -20,11 +20,11 @@ class Ledger:
     """Keeps subscriptions and gaps in the journal.
 
     Attributes:
-        waiting: request ids subscribed to whose gap closes with their first message.
+        waiting: request ids whose first message closes these gaps.
     """
 
     journal: Journal
-    waiting: dict[int, Key] = field(default_factory=dict)
+    waiting: dict[int, list[Key]] = field(default_factory=dict)
 
     def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
         """A row of ``events``."""
@@ -39,13 +39,18 @@ class Ledger:
             key = (request.symbol, request.stream)
             self._open(key, checkpoint.last_ts, checkpoint.next_seq - 1, "restart")
 
-    def subscribed(self, req: int, key: Key, con_id: int, show: str, text: str) -> None:
-        """A stream is being asked for; to be said before the request is sent."""
+    def subscribed(
+        self, req: int, key: Key, con_id: int, text: str, *, show: str = "", alias: str = ""
+    ) -> None:
+        """A stream is being asked for; to be said before the request is sent.
+
+        ``alias`` is what the line was called while its name was not known: its gap ends with this too.
+        """
         symbol, stream = key
-        more = {"stream": stream, "req": req, "con_id": con_id, "show": show}
-        self.event("subscribed", text, symbol=symbol, **more)
-        if key in self.journal.state.gaps:
-            self.waiting[req] = key
+        self.event("subscribed", text, symbol=symbol, stream=stream, req=req, con_id=con_id, show=show)
+        open_gaps = [one for one in (key, (alias, stream)) if one in self.journal.state.gaps]
+        if open_gaps:
+            self.waiting[req] = open_gaps
 
     def refused(self, req: int, code: int, ts: int) -> None:
         """The gateway refuses a stream: nothing will come for it."""
@@ -80,11 +85,11 @@ class Ledger:
         return {req: (state.requests[req].symbol, state.requests[req].stream) for req in sorted(state.live)}
 
     def arrived(self, req: int, ts: int, seq: int) -> None:
-        """The first message of a request: its gap ends."""
-        key = self.waiting.pop(req, None)
-        gap = self.journal.state.gaps.get(key) if key else None
-        if gap is not None:
-            self._close(gap, ts, seq)
+        """The first message of a request: the gaps before it end."""
+        for key in self.waiting.pop(req, ()):
+            gap = self.journal.state.gaps.get(key)
+            if gap is not None:
+                self._close(gap, ts, seq)
 
     def _open(self, key: Key, ts: int, seq: int, reason: str, code: int | None = None) -> None:
         if key in self.journal.state.gaps:

@@ -34,7 +34,8 @@ class Lookups:
         """All contracts that fit; one an exchange is one.
 
         Raises:
-            LookupFailedError: an error, no answer in time, or the connection ended.
+            LookupFailedError: an error, or no answer in time.
+            ConnectionError: the connection ended.
         """
         req = self._gateway.new_request()
         if journal is not None:
@@ -63,7 +64,7 @@ class Lookups:
         try:
             req, found = contracts.details(frame, self._version)
         except contracts.DetailsError as error:
-            self.close(str(error))
+            self._fail(LookupFailedError(str(error)))
         else:
             self._found.get(req, []).append(found)
         return True
@@ -76,6 +77,9 @@ class Lookups:
 
     def close(self, reason: str) -> None:
         """The connection ended: nothing more will be answered."""
+        self._fail(ConnectionError(reason))
+
+    def _fail(self, error: Exception) -> None:
         for ended in self._ended.values():
             if not ended.done():
-                ended.set_exception(LookupFailedError(reason))
+                ended.set_exception(error)

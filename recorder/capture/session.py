@@ -27,8 +27,12 @@ _PACE_SECONDS = 1 / 40
 _SETTLED_SECONDS = 10.0
 """A stream that has been asked for and not refused for so long is being received, ticks or not."""
 
-_RETRY_SECONDS = 1800.0
-"""Between two attempts at what was refused."""
+_FIRST_ANSWERS_SECONDS = 2.0
+"""How long the first subscription waits for contract lookups, so that watchlist order holds; who answers later comes
+later."""
+
+_RETRY_SECONDS, _ASK_AGAIN_SECONDS = 1800.0, 60.0
+"""Between two attempts at what was refused, and at what was not answered."""
 
 _PATIENCE = 5
 """Refusals of the client id (error 326) before a spare one is tried: an old session takes its time to go."""
@@ -207,21 +211,28 @@ class Session:
     # Subscriptions. ------------------------------------------------------------------------------------------
 
     async def _keep_subscribed(self, gateway: Gateway) -> None:
-        wanted = self.watchlist.wanted()
+        """Ask for what is known; ask again later about what was refused or not answered."""
         while True:
-            await self._qualify()
-            known = [one for one in wanted if one.index in self.watchlist.found]
-            await self._subscribe([one for one in known if one not in self._asked.values()], gateway)
-            self.phase = f"connected, {len(self._asked)} of {len(wanted)} streams subscribed"
-            log.info("subscribed", streams=len(self._asked), parked=len(self.parked))
-            await asyncio.sleep(_RETRY_SECONDS)
+            lookups = [asyncio.create_task(self._qualify(index)) for index in self.watchlist.unknown()]
+            try:
+                if lookups:
+                    await asyncio.wait(lookups, timeout=_FIRST_ANSWERS_SECONDS)
+                await self._subscribe(gateway)
+                answered = all(await asyncio.gather(*lookups))
+            finally:
+                for lookup in lookups:
+                    lookup.cancel()
+            await self._subscribe(gateway)
+            self.phase = f"connected, {len(self._asked)} streams subscribed, {len(self.parked)} refused"
+            log.info("subscribed", streams=len(self._asked), refused=len(self.parked))
+            await asyncio.sleep(_RETRY_SECONDS if answered else _ASK_AGAIN_SECONDS)
 
-    async def _qualify(self) -> None:
-        lines = self._config.watchlist
-        unknown = [index for index in range(len(lines)) if index not in self.watchlist.found]
-        await asyncio.gather(*(self._qualify_one(index) for index in unknown))
+    async def _qualify(self, index: int) -> bool:
+        """Find out which contract a line is; False if the gateway did not answer.
 
-    async def _qualify_one(self, index: int) -> None:
+        Raises:
+            ConnectionError: the connection was lost meanwhile.
+        """
         assert self._lookups is not None
         line, name = self._config.watchlist[index], self.watchlist.name(index)
         try:
@@ -229,18 +240,21 @@ class Session:
             found = self.watchlist.resolve(index, answers)
         except LookupFailedError as error:
             self._park_line(index, f"{line.title}: {error}", error.code)
+            return error.code is not None
         except UnfitError as error:
-            self._ledger.event("refused", str(error), symbol=name)
-            self._park_line(index, str(error), 200)
-        else:
-            name = self.watchlist.name(index)
-            row = contracts.instrument(found, name)
-            self._ledger.event("qualified", contracts.candidate(found), symbol=name, instrument=row)
+            self._ledger.event("refused", str(error), symbol=name, code=codes.NO_SUCH_CONTRACT)
+            self._park_line(index, str(error), codes.NO_SUCH_CONTRACT)
+            return True
+        name = self.watchlist.name(index)
+        row = contracts.instrument(found, name)
+        self._ledger.event("qualified", contracts.candidate(found), symbol=name, instrument=row)
+        return True
 
-    async def _subscribe(self, wanted: list[Wanted], gateway: Gateway) -> None:
+    async def _subscribe(self, gateway: Gateway) -> None:
         """Ask for each stream as soon as IB's pace allows, in watchlist order among those it allows."""
         loop = asyncio.get_running_loop()
-        waiting = list(wanted)
+        asked = list(self._asked.values())
+        waiting = [one for one in self.watchlist.known() if one not in asked]
         while waiting:
             due = [self._due(one) for one in waiting]
             first = next((i for i, at in enumerate(due) if at <= loop.time()), None)
@@ -263,12 +277,20 @@ class Session:
         subscription = self.watchlist.subscription(wanted)
         key = (self.watchlist.name(wanted.index), wanted.stream.kind)
         req = gateway.new_request()
-        show = subscription.show if subscription.stream == "bars" else ""
         self._ledger.subscribed(
-            req, key, con_id, show, f"con_id {con_id} at {subscription.contract['exchange']}"
+            req,
+            key,
+            con_id,
+            f"con_id {con_id} at {subscription.contract['exchange']}",
+            show=subscription.show if subscription.stream == "bars" else "",
+            alias=wanted.line.title,
         )
         self._asked[req], self._subscriptions[req] = wanted, subscription
-        self.parked.pop(key, None)
+        self.parked = {
+            other: why
+            for other, why in self.parked.items()
+            if other not in (key, (wanted.line.title, key[1]))
+        }
         gateway.subscribe(req, subscription)
         loop.call_later(_SETTLED_SECONDS, self._settle, gateway, req)
 
@@ -288,12 +310,14 @@ class Session:
             self._ledger.missing((name, stream), self._tap.journal.clock(), "refused", code)
             self._park(wanted, reason)
 
-    def _park_line(self, index: int, reason: str, code: int | None) -> None:
+    def _park_line(self, index: int, problem: str, code: int | None) -> None:
+        """``code`` is None where the gateway did not answer."""
+        reason = "not_subscribed" if code is None else "refused"
         for wanted in self.watchlist.wanted():
             if wanted.index == index:
                 key = (self.watchlist.name(index), wanted.stream.kind)
-                self._ledger.missing(key, self._tap.journal.clock(), "refused", code)
-                self._park(wanted, reason)
+                self._ledger.missing(key, self._tap.journal.clock(), reason, code)
+                self._park(wanted, problem)
 
     def _park(self, wanted: Wanted, reason: str) -> None:
         key = (self.watchlist.name(wanted.index), wanted.stream.kind)

@@ -73,7 +73,7 @@ class _Visit:
         try:
             answers = await lookups.ask(contracts.question(line), self._watchlist.name(index), None)
             found = self._watchlist.resolve(index, answers)
-        except (LookupFailedError, UnfitError) as error:
+        except (LookupFailedError, UnfitError, ConnectionError) as error:
             return Answer(self._watchlist.name(index), None, None, None, str(error))
         contract = contracts.contract(found, line)
         name, description = self._watchlist.name(index), contracts.candidate(found)

@@ -49,6 +49,14 @@ class Watchlist:
         lines = self.config.watchlist
         return [Wanted(v.line, lines[v.line], v.stream) for v in budget(self.config) if v.accepted]
 
+    def unknown(self) -> list[int]:
+        """Indices of the lines whose contract is not known."""
+        return [index for index in range(len(self.config.watchlist)) if index not in self.found]
+
+    def known(self) -> list[Wanted]:
+        """The wanted streams of the lines whose contract is known."""
+        return [one for one in self.wanted() if one.index in self.found]
+
     def over_limit(self) -> Iterator[tuple[Wanted, str, int]]:
         """The streams that do not fit, why, and IB's code for it."""
         for verdict in budget(self.config):

@@ -59,5 +59,5 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str)
 
 
 def _literal(path: str) -> str:
-    """A path that DuckDB takes as it stands: no pattern, no end of text."""
-    return "'" + re.sub(r"([*?\[])", r"[\1]", path).replace("'", "''") + "'"
+    """A path as SQL text; DuckDB takes one that exists as it stands, whatever a pattern it might be."""
+    return "'" + path.replace("'", "''") + "'"

@@ -23,6 +23,9 @@ DATA_TYPES = {1: "live", 2: "frozen", 3: "delayed", 4: "delayed_frozen"}
 """Message 58's value, and the config's name for it."""
 
 _REQ_POSITION = {layout.msg_id: layout.req_position for layout in LAYOUTS} | {messages.ERROR: 2}
+_LAST_WITH_VERSION = 75
+"""Up to this message id a version stands before the request id, with the exceptions that have a layout."""
+
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
 _RESET = 3
 _NO_LINE = Request("", "", 0)
@@ -64,10 +67,9 @@ def from_frames(frames: Frames, indices: Positions) -> tuple[pa.Table, pa.Table,
 def unclear(content: bytes, msg_id: int, requests: dict[int, Request]) -> dict[str, object]:
     """A message that fits no layout: its text, and the line it seems to belong to."""
     texts = content.removesuffix(b"\0").decode(errors="backslashreplace").split("\0")
-    position = _REQ_POSITION.get(msg_id)
-    places = texts[1:3] if position is None else texts[position : position + 1]
-    known = (requests.get(int(text)) for text in places if _INTEGER.fullmatch(text))
-    request = next((found for found in known if found), None)
+    place = _REQ_POSITION.get(msg_id, 2 if msg_id <= _LAST_WITH_VERSION else 1)
+    req = texts[place] if msg_id != messages.NO_ID and place < len(texts) else ""
+    request = requests.get(int(req)) if _INTEGER.fullmatch(req) else None
     return {
         "msg_id": None if msg_id == messages.NO_ID else msg_id,
         "text": "\t".join(texts),

@@ -35,6 +35,7 @@ TEXTS: Final[dict[int, str]] = {
     2104: "Market data farm connection is OK:{0}",
     2105: "HMDS data farm connection is broken:{0}",
     2106: "HMDS data farm connection is OK:{0}",
+    2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
     2152: "Exchanges - Depth: {0}; Top: BYX; AMEX; PEARL; MEMX; EDGEA; CHX; NYSENAT; PSX; LTSE; ",
     2157: "Sec-def data farm connection is broken:{0}",
     2158: "Sec-def data farm connection is OK:{0}",
@@ -69,4 +70,4 @@ def notice(version: int, req: int, code: int, words: str) -> bytes:
 
 def _ascii(words: str) -> str:
     r"""Non-ASCII text as the gateway sends it, ``\uXXXX``."""
-    return words.encode("ascii", "backslashreplace").decode()
+    return "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in words)

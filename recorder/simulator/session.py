@@ -172,7 +172,10 @@ class Session:
         accounts = () if self.welcome == "no_accounts" else self.world.accounts
         self.send(15, 1, ",".join(accounts) + "," * (len(accounts) > 1))
         self.send(9, 1, 1)
-        self._farms()
+        if self.world.connected:
+            self._farms()
+        else:
+            self.tell(-1, 2110)
 
     def _farms(self) -> None:
         down = self.world.farms_down

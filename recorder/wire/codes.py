@@ -20,6 +20,7 @@ REFUSED: dict[int, str] = {
 }
 """Nothing will come for this request: the line's stream is parked and asked for again later."""
 
+NO_SUCH_CONTRACT = 200
 CLIENT_ID_IN_USE = 326
 DEPTH_RESET = 317
 CONNECTION_LOST, DATA_LOST, DATA_KEPT = 1100, 1101, 1102

@@ -298,11 +298,11 @@ def test_sql_sees_every_table_with_its_day(db):
 def test_sql_thinks_in_utc_wherever_it_runs(db):
     code = (
         "import sys, recorder; db = recorder.open(sys.argv[1])\n"
-        "print(db.sql(\"select count(*) as n from level1 where ts_recv < '2026-11-21 12:00:01'\").n[0])\n"
+        "print(db.sql(\"select count(*) as n from level1 where ts_recv < '2026-11-22 12:00:01'\").n[0])\n"
     )
     called = [sys.executable, "-c", code, str(db.root)]
     west = {**os.environ, "TZ": "Pacific/Honolulu"}
-    assert "1" == subprocess.run(called, capture_output=True, text=True, check=True, env=west).stdout.strip()
+    assert "2" == subprocess.run(called, capture_output=True, text=True, check=True, env=west).stdout.strip()
 
 
 @pytest.mark.parametrize(

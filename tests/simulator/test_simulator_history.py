@@ -85,7 +85,7 @@ def test_history_is_exactly_what_was_streamed_and_what_was_missed(tools):
             await asyncio.sleep(0.2)
             heard = len(sim.sent)
             second = await tools.Raw.started(sim)
-            second.history(2, "20261122 16:59:59 UTC", **STOCK)
+            second.history(2, start="20261122 16:59:59 UTC", **STOCK)
             answered = await second.until(lambda f: f[0] == "98")
             await second.close()
             return [frame[4:].decode().split("\0")[:-1] for _, frame in sim.sent[:heard]], answered
@@ -136,7 +136,7 @@ def test_a_closed_history_farm_is_told(tools):
             raw = await tools.Raw.started(sim)
             await sim.play("farm", name="ushmds", state="down")
             broken = await raw.error(2105)
-            raw.history(2, "20261122 16:59:59 UTC", **STOCK)
+            raw.history(2, start="20261122 16:59:59 UTC", **STOCK)
             refused = await raw.error(162)
             await raw.close()
             return broken[4], refused[4]
@@ -154,7 +154,7 @@ def test_what_a_stream_leaves_out_history_leaves_out_too(tools, show, kind, igno
             raw.ticks(1, kind, ignore, **STOCK)
             await asyncio.sleep(0.2)
             await sim.play("close_market")
-            raw.history(2, "20200101 00:00:00", show=show, ignore_size=ignore, **STOCK)
+            raw.history(2, start="20200101 00:00:00", show=show, ignore_size=ignore, **STOCK)
             answered = await raw.until(lambda f: f[0] in {"96", "97"})
             await raw.close()
             return len(sim.sent), int(answered[2])

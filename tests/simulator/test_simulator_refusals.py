@@ -65,13 +65,13 @@ REFUSED = {
     "bars of what": (lambda r: r.bars(5, "VOLUME", **STOCK), 321, "VOLUME"),
     "bars without permission": (lambda r: r.bars(5, **named("NOSUB")), 420, "No market data permissions"),
     "trades of forex as bars": (lambda r: r.bars(5, **FOREX), 420, "Invalid Real-time Query"),
-    "history of what": (lambda r: r.history(5, "20260101 00:00:00 UTC", show="X", **STOCK), 321, "X"),
+    "history of what": (lambda r: r.history(5, start="20260101 00:00:00 UTC", show="X", **STOCK), 321, "X"),
     "history of no time": (lambda r: r.history(5, **STOCK), 321, "start and end"),
-    "history of too much": (lambda r: r.history(5, "20260101 00:00:00", count=1001, **STOCK), 321, "1000"),
-    "history of a bad time": (lambda r: r.history(5, "yesterday", **STOCK), 10314, "yyyymmdd"),
-    "history of a bad zone": (lambda r: r.history(5, "20260101 00:00:00 Nowhere", **STOCK), 10314, "yyyymmdd"),
+    "history of too much": (lambda r: r.history(5, start="20260101 00:00:00", count=1001, **STOCK), 321, "1000"),
+    "history of a bad time": (lambda r: r.history(5, start="yesterday", **STOCK), 10314, "yyyymmdd"),
+    "history of a bad zone": (lambda r: r.history(5, start="20260101 00:00:00 Nowhere", **STOCK), 10314, "yyyymmdd"),
     "history without permission": (
-        lambda r: r.history(5, "20260101 00:00:00", **named("NOSUB")), 10187, "No market data permissions"),
+        lambda r: r.history(5, start="20260101 00:00:00", **named("NOSUB")), 10187, "No market data permissions"),
     "historical bars": (lambda r: r.send(20, 5, *r.contract(**STOCK), 0), 162, "returned no data"),
 }  # fmt: skip
 
@@ -229,7 +229,7 @@ def test_historical_ticks_are_paced_as_published():
 
 
 def test_an_identical_historical_request_is_a_pacing_violation(tools):
-    ask = lambda r: r.history(5, "20260101 00:00:00 UTC", **STOCK)  # noqa: E731 - a request like the others here
+    ask = lambda r: r.history(5, start="20260101 00:00:00 UTC", **STOCK)  # noqa: E731 - a request like the others here
     errors, frames = told(tools, ask, ask)
     assert [("5", "162")] == [(f[2], f[3]) for f in errors]
     assert "pacing violation" in errors[0][4]

@@ -230,7 +230,7 @@ def test_error_is_told_to_a_symbol_to_all_or_to_none_and_may_end_what_it_is_told
         raw.level1(1, **STOCK)
         raw.level1(2, **FUTURE)
         await raw.until(lambda f: f[0] == "2")
-        await sim.play("error", code=2110)
+        await sim.play("error", code=2119)
         await sim.play("error", code=10182, symbol="AAPL", ends=True)
         await sim.play("error", code=999, text="Grüße", symbol="all")
         codes = [await raw.until(lambda f: f[0] == "4") for _ in range(3)]
@@ -239,13 +239,13 @@ def test_error_is_told_to_a_symbol_to_all_or_to_none_and_may_end_what_it_is_told
 
     told, alive = play(tools, test)
     expected = [
-        ("-1", "2110", ""),
+        ("-1", "2119", ""),
         ("1", "10182", "Failed to request live updates (disconnected)."),
         ("2", "999"),
     ]
     assert expected[:2] == told[:2]
     assert expected[2] == told[2][:2]
-    assert r"Gr\xfc\xdfe" == told[2][2]
+    assert r"Gr\u00fc\u00dfe" == told[2][2]
     assert {"2"} == alive
 
 
@@ -303,6 +303,21 @@ def test_lost_and_restored_with_data_kept_and_with_data_lost(tools):
         return silent, kept, unanswered, forgotten, await ticking(raw, 0.15)
 
     assert (set(), {"1"}, [], set(), {"1"}) == play(tools, test)
+
+
+def test_who_comes_while_ibs_servers_are_lost_is_told_so(tools):
+    async def test(sim, _):
+        await sim.play("lost")
+        late = await tools.Raw.connect(sim)
+        await late.next()
+        late.send(71, 2, 9, "")
+        told = [await late.next() for _ in range(3)][-1]
+        await sim.play("restored")
+        back = await late.error(1102)
+        await late.close()
+        return told[3], back[2]
+
+    assert ("2110", "-1") == play(tools, test)
 
 
 @action("refuse_id")

@@ -1,13 +1,11 @@
 """Every command as a user types it, and what it says when something is wrong."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
 
 import pytest
-from daemon import run, segments, start, table, until, write_config
+from daemon import python, run, segments, start, table, until, write_config
 from scripted import scripted
 
 from recorder.wire.layouts import TICK_PRICE
@@ -138,36 +136,22 @@ def test_simulate_serves_until_interrupted(tmp_path):
     assert "Traceback" not in said
 
 
-def test_the_demo_records_every_table_but_other_and_its_lines_work_as_pasted(tmp_path):
-    code, output, errors = ran("demo", "--seconds", "14", "--root", tmp_path / "demo")
-    assert (code, errors) == (0, "")
-    for name in (
-        "level1",
-        "trades",
-        "quotes",
-        "midpoints",
-        "depth",
-        "greeks",
-        "bars",
-        "events",
-        "gaps",
-        "instruments",
-    ):
-        assert len(table(tmp_path / "demo", name)), name
-    assert table(tmp_path / "demo", "other").empty
-    pasted = output[output.index("import recorder") :]
-    shown = "\n".join(
-        line if line.startswith(("import", "db =")) else f"print({line.partition('  #')[0]})"
-        for line in pasted.splitlines()
-        if line.strip()
-    )
+def test_the_demo_records_every_table_but_other(demo):
+    assert (demo.code, demo.errors) == (0, "")
+    names = "level1 trades quotes midpoints depth greeks bars events gaps instruments".split()
+    assert {name: len(table(demo.root, name)) > 0 for name in names} == dict.fromkeys(names, True)
+    assert table(demo.root, "other").empty
+    assert segments(demo.root) == []
 
-    async def python():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", shown, stdout=-1, stderr=-1, cwd="/", env=dict(os.environ)
-        )
-        return process, await process.communicate()
 
-    process, (answer, problems) = asyncio.run(python())
-    assert process.returncode == 0, problems.decode()
-    assert "EURUSD" in answer.decode()
+def test_the_lines_that_the_demo_prints_work_as_pasted(demo):
+    pasted = demo.output[demo.output.index("import recorder") :]
+    code, answer, problems = asyncio.run(python(_printing(pasted), "/"))
+    assert (code, problems) == (0, "")
+    assert "EURUSD" in answer
+
+
+def _printing(pasted):
+    """As in the interactive interpreter: what is an expression shows its value."""
+    lines = [line.partition("  #")[0] for line in pasted.splitlines() if line.strip()]
+    return "\n".join(line if line.startswith(("import", "db =")) else f"print({line})" for line in lines)

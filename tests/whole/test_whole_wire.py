@@ -71,8 +71,10 @@ def test_what_the_simulator_sent_in_a_seeded_minute_is_rebuilt_from_the_tables(t
     lines = [
         "{type: stock, symbol: AAPL, streams: [{level1: {generic_ticks: [233]}}, depth]}",
         "{type: forex, symbol: EURUSD, streams: [level1, midpoints, bars]}",
-        '{type: future, symbol: ES, expiry: "202612", exchange: CME,'
-        " streams: [level1, {trades: {only_reportable: true}}, {depth: {smart: false}}]}",
+        (
+            '{type: future, symbol: ES, expiry: "202612", exchange: CME,'
+            " streams: [level1, {trades: {only_reportable: true}}, {depth: {smart: false}}]}"
+        ),
         '{type: option, symbol: SPY, expiry: "20261218", strike: 600, right: C}',
         "{type: index, symbol: SPX, exchange: CBOE}",
         "{type: crypto, symbol: BTC, streams: [level1, quotes]}",

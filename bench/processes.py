@@ -1,0 +1,132 @@
+"""The processes of a run: the sender, whoever listens to it, and what their time and memory are."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_SAMPLE_SECONDS = 0.25
+
+
+class FailedRun(RuntimeError):
+    """A run that did not do what is measured: there is no figure."""
+
+
+class Sender:
+    """The sender's process, told to begin once its listener is ready."""
+
+    def __init__(self, pool: Path, messages: int, rate: float = 0) -> None:
+        command = [sys.executable, "-m", "bench.sender", str(pool), str(messages), str(rate)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.wait("listening")["port"])
+
+    def wait(self, event: str) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if not line or (told := json.loads(line))["event"] != event:
+            raise FailedRun(f"the sender said {line!r}, {event!r} was due")
+        return told
+
+    def go(self) -> float:
+        """Start the stream; returns when, seconds of the monotonic clock."""
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return float(self.wait("streaming")["at"])
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextmanager
+def sender(pool: Path, messages: int, rate: float = 0) -> Iterator[Sender]:
+    running = Sender(pool, messages, rate)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+class Listener:
+    """A process under measurement and all that it starts."""
+
+    def __init__(self, *arguments: object) -> None:
+        command = [sys.executable, *map(str, arguments)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.pid = self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far, that of children that ended included."""
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system + times.children_user + times.children_system
+
+    def memory(self) -> tuple[int, int]:
+        """Resident bytes of the process, and of it and its children together (shared pages counted twice)."""
+        own = psutil.Process(self.pid)
+        resident = own.memory_info().rss
+        total = resident
+        for child in own.children(recursive=True):
+            try:
+                total += child.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return resident, total
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> float:
+        """Wait for its end; returns all the processor time it and its children took.
+
+        Raises:
+            FailedRun: it did not end well.
+        """
+        self.said = self._process.stdout.read()
+        _, status, used = os.wait4(self.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        if self._process.returncode not in (0, -signal.SIGKILL):
+            raise FailedRun(f"{self._process.args}: exit {self._process.returncode}")
+        return used.ru_utime + used.ru_stime
+
+    def close(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@contextmanager
+def listener(*arguments: object) -> Iterator[Listener]:
+    running = Listener(*arguments)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+class Memory(threading.Thread):
+    """Samples a listener's memory until it is gone.
+
+    Attributes:
+        samples: (seconds of the monotonic clock, bytes of the process, bytes of all together).
+    """
+
+    def __init__(self, watched: Listener) -> None:
+        super().__init__(daemon=True)
+        self.samples: list[tuple[float, int, int]] = []
+        self._watched = watched
+
+    def run(self) -> None:
+        try:
+            while True:
+                self.samples.append((time.monotonic(), *self._watched.memory()))
+                time.sleep(_SAMPLE_SECONDS)
+        except psutil.Error:
+            return

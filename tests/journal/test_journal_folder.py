@@ -1,0 +1,130 @@
+"""A root is one recorder's, a recording's or nobody's; never overwritten by mistake."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from recorder.journal import folder
+from recorder.journal.folder import Checkpoint, NotARecordingError
+from recorder.journal.lock import RootInUseError, locked
+from recorder.journal.state import Gap, Request, State
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from recorder.journal.lock import RootInUseError, locked
+try:
+    with locked(Path(sys.argv[1])):
+        print("mine", flush=True)
+        time.sleep(60)
+except RootInUseError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "data"
+
+
+def test_a_new_root_is_made_and_the_next_time_continued(root):
+    assert folder.create(root) == Checkpoint()
+    folder.save(root, Checkpoint(next_seq=9, next_segment=3, last_ts=7))
+    assert folder.create(root) == Checkpoint(9, 3, 7)
+    assert sorted(os.listdir(root)) == ["journal", "recording.json", "staging"]
+
+
+def test_a_checkpoint_reads_back_as_it_was_saved(root):
+    folder.create(root)
+    gaps = {("A", "level1"): Gap("A", "level1", 5, 6, "farm", 2103)}
+    state = State(hello=False, requests={3: Request("A", "bars", 9, "BID")}, live={3}, gaps=gaps)
+    folder.save(root, Checkpoint(9, 3, 7, state))
+    assert folder.load(root) == Checkpoint(9, 3, 7, state)
+
+
+def test_what_a_killed_beginner_left_is_begun_anew(root):
+    (root / "journal").mkdir(parents=True)
+    (root / "recording.json.new").write_text("{")
+    assert folder.create(root) == Checkpoint()
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(root):
+    root.mkdir()
+    (root / "thesis.tex").touch()
+    with pytest.raises(NotARecordingError, match=r"thesis\.tex"):
+        folder.create(root)
+    assert os.listdir(root) == ["thesis.tex"]
+
+
+def test_a_file_is_no_root(root):
+    root.touch()
+    with pytest.raises(NotARecordingError, match="must be a folder"):
+        folder.create(root)
+    with pytest.raises(NotARecordingError, match="not a recording"):
+        folder.load(root)
+
+
+def test_a_folder_without_a_checkpoint_is_no_recording(root):
+    with pytest.raises(NotARecordingError, match="not a recording"):
+        folder.load(root)
+    root.mkdir()
+    with pytest.raises(NotARecordingError, match="not a recording"):
+        folder.load(root)
+
+
+GOOD = {"format": 1, "next_seq": 1, "next_segment": 1, "last_ts": 0, "state": State().snapshot()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'"text"',
+        json.dumps(GOOD).encode()[:40],
+        json.dumps(GOOD | {"format": "1"}).encode(),
+        json.dumps(GOOD | {"colour": "red"}).encode(),
+        json.dumps(GOOD | {"state": []}).encode(),
+        json.dumps(GOOD | {"state": State().snapshot() | {"requests": []}}).encode(),
+        json.dumps(GOOD | {"state": State().snapshot() | {"requests": {"x": {}}}}).encode(),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_named(root, content):
+    folder.create(root)
+    (root / "recording.json").write_bytes(content)
+    with pytest.raises(NotARecordingError, match=r"recording\.json: cannot be read"):
+        folder.load(root)
+
+
+def test_a_recording_of_a_newer_format_asks_for_an_update(root):
+    folder.create(root)
+    (root / "recording.json").write_text(json.dumps(GOOD | {"format": 2}))
+    with pytest.raises(NotARecordingError, match="format 2; this version reads up to 1: update"):
+        folder.load(root)
+
+
+def test_segments_are_in_the_order_of_their_numbers_and_other_files_are_not_segments(root):
+    folder.create(root)
+    for name in ("00000010.journal", "00000009.journal", "100000000.journal", "a.journal", "1 (copy).journal", "lock"):
+        (root / "journal" / name).touch()
+    assert [folder.number(path) for path in folder.segments(root)] == [9, 10, 100_000_000]
+
+
+def test_a_root_in_use_says_by_whom_and_a_killed_holder_lets_go(root):
+    folder.create(root)
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "mine\n"
+        with pytest.raises(RootInUseError, match=f"in use by process {holder.pid};"), locked(root):
+            pass
+        holder.kill()
+        holder.wait()
+    with locked(root):
+        said = subprocess.run([sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True, check=True)
+    assert f"in use by process {os.getpid()};" in said.stdout
+    with locked(root):
+        pass
