@@ -60,7 +60,8 @@ class _Daemon:
         self._work: set[asyncio.Task[None]] = set()
 
     async def run(self, seconds: float | None) -> None:
-        await self._renderer.render(None)
+        if folder.segments(self._root):
+            await self._renderer.render(None)
         checkpoint = self._checkpoint()
         storage = self._config.storage
         self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
@@ -134,7 +135,10 @@ class _Daemon:
     async def _finish(self) -> None:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
         notify("STOPPING=1\nSTATUS=writing everything out")
-        self._journal.close()
+        try:
+            self._journal.close()
+        except OSError as error:
+            log.error("the last seconds may not be on disk", reason=str(error))
         if self._work:
             await asyncio.gather(*self._work)
         await self._renderer.render(None)

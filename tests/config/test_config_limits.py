@@ -1,6 +1,5 @@
 """What fits the account, in the order of the watchlist."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 from pathlib import Path
 

@@ -1,6 +1,5 @@
 """What people write wrong, and the exact line they get for it."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 from pathlib import Path
 

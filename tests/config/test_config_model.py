@@ -1,6 +1,5 @@
 """The frozen config, made without a file."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import pytest
 from pydantic import ValidationError

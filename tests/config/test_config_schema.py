@@ -1,6 +1,5 @@
 """The JSON Schema that editors use says what the loader says."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import json
 import subprocess

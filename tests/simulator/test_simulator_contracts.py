@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 import datetime as dt

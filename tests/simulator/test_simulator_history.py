@@ -1,6 +1,5 @@
 """Historical ticks: what the tape remembers is what was streamed, and what was missed."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 from datetime import date

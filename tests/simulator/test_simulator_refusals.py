@@ -1,6 +1,5 @@
 """Every refusal, provoked once over a real socket."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 

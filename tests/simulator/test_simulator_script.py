@@ -1,6 +1,5 @@
 """Scripts are checked whole and played by time; every action does what it says over a real socket."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 import struct

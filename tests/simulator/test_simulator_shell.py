@@ -1,6 +1,5 @@
 """The shell: ports, sockets, tasks, writes no client should rely on, slow clients, speed, determinism."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 import gc

@@ -1,6 +1,5 @@
 """What both clients decode is what was sent: same messages, same values, same number."""
 
-# ruff: noqa: SIM300 - expected == actual is how tests are read here
 
 import asyncio
 import logging
