@@ -24,9 +24,13 @@ SLOTS = (
 )
 """The subscriptions; a message belongs to one of them. IB allows five tick-by-tick streams beside 100 lines."""
 
+RT_VOLUME_LINES = SYMBOLS[:25]
+"""The lines asked with generic tick 233, which says each trade once more as a string."""
+
 FIRST_REQ = 101
 """Request ids from here on have three digits."""
 
+_VOLUME_BEFORE = 1_000_000
 _NOON = 1_795_000_000
 _BID, _ASK, _LAST = 1, 2, 4
 _SIZES = {_BID: 0, _ASK: 3, _LAST: 5}
@@ -75,7 +79,7 @@ class _Stock:
     slot: int
     price: int
     spread: int = 1
-    volume: int = 1_000_000
+    volume: int = _VOLUME_BEFORE
     worth: float = 0.0
     second: int = 0
     tick_slots: dict[str, int] = field(default_factory=dict)
@@ -127,54 +131,68 @@ def _market(rng: random.Random) -> Iterator[list[_Message]]:
 
 
 def _event(stock: _Stock, now: float, rng: random.Random) -> list[_Message]:
+    """What changed of one stock within IB's quarter of a second: quotes, only their sizes, or a trade."""
     luck = rng.random()
-    if luck < 0.12:
+    if luck < 0.15:
         return _trade(stock, now, rng)
-    if luck < 0.45:
-        side = rng.choice((_BID, _ASK))
-        return [(stock.slot, TICK_SIZE, {"tick_type": _SIZES[side], "size": _size(rng)})]
+    if luck < 0.4:
+        sides = rng.choice(((_BID,), (_ASK,), (_BID, _ASK)))
+        return [(stock.slot, TICK_SIZE, {"tick_type": _SIZES[side], "size": _quoted(rng)}) for side in sides]
     stock.price += rng.choice((-2, -1, -1, 0, 1, 1, 2))
     stock.spread = rng.choice((1, 1, 1, 2, 3))
     return _quote(stock, now, rng)
 
 
 def _quote(stock: _Stock, now: float, rng: random.Random) -> list[_Message]:
-    bid, ask = stock.price / 100, (stock.price + stock.spread) / 100
-    side = rng.choice((_BID, _ASK))
-    price = bid if side == _BID else ask
-    size = _size(rng)
+    price = {_BID: stock.price / 100, _ASK: (stock.price + stock.spread) / 100}
+    size = {_BID: _quoted(rng), _ASK: _quoted(rng)}
     said: list[_Message] = [
-        (stock.slot, TICK_PRICE, {"tick_type": side, "price": price, "size": size, "attribs": 1})
+        (stock.slot, TICK_PRICE, {"tick_type": side, "price": price[side], "size": size[side], "attribs": 1})
+        for side in rng.choice(((_BID,), (_ASK,), (_BID, _ASK), (_BID, _ASK)))
     ]
     if "quotes" in stock.tick_slots:
-        values = {"bid": bid, "ask": ask, "bid_size": size, "ask_size": _size(rng), "attribs": 0}
-        said.append((stock.tick_slots["quotes"], QUOTE, {"variant": 3, "ts_event": int(now), **values}))
+        told = {"bid": price[_BID], "ask": price[_ASK], "bid_size": size[_BID], "ask_size": size[_ASK]}
+        times = {"variant": 3, "ts_event": int(now), "attribs": 0}
+        said.append((stock.tick_slots["quotes"], QUOTE, told | times))
     return said
 
 
 def _trade(stock: _Stock, now: float, rng: random.Random) -> list[_Message]:
     """A trade as IB tells it: the time when the second is new, LAST, its size again, the volume, RTVolume."""
-    price, size = (stock.price + rng.choice((0, stock.spread))) / 100, _size(rng)
+    price, size = (stock.price + rng.choice((0, stock.spread))) / 100, _traded(rng)
     stock.volume += size
     stock.worth += price * size
-    vwap = stock.worth / (stock.volume - 1_000_000)
-    rt_volume = f"{price};{size};{int(now * 1000)};{stock.volume};{vwap:.8f};{str(size < 100).lower()}"
     slot = stock.slot
     said: list[_Message] = [
         (slot, TICK_PRICE, {"tick_type": _LAST, "price": price, "size": size, "attribs": 0}),
         (slot, TICK_SIZE, {"tick_type": _SIZES[_LAST], "size": size}),
         (slot, TICK_SIZE, {"tick_type": _VOLUME, "size": stock.volume}),
-        (slot, TICK_STRING, {"tick_type": _RT_VOLUME, "text": rt_volume}),
     ]
     if int(now) != stock.second:
         stock.second = int(now)
         said.insert(0, (slot, TICK_STRING, {"tick_type": _LAST_TIME, "text": str(int(now))}))
-    if "trades" in stock.tick_slots:
-        values = {"price": price, "size": size, "attribs": 0, "exchange": rng.choice(("NASDAQ", "ARCA", "FINRA"))}
-        told = {"variant": 2, "ts_event": int(now), **values, "conditions": rng.choice(("", "", " T I", "   I"))}
-        said.append((stock.tick_slots["trades"], TRADE, told))
+    said += _trade_told_again(stock, now, price, size, rng)
     return said
 
 
-def _size(rng: random.Random) -> int:
-    return rng.choice((100, 100, 200, 300, 500, 1000)) if rng.random() < 0.8 else rng.randrange(1, 2500)
+def _trade_told_again(
+    stock: _Stock, now: float, price: float, size: int, rng: random.Random
+) -> Iterator[_Message]:
+    if SYMBOLS[stock.slot] in RT_VOLUME_LINES:
+        vwap = stock.worth / (stock.volume - _VOLUME_BEFORE)
+        text = f"{price};{size};{int(now * 1000)};{stock.volume};{vwap:.8f};true"
+        yield stock.slot, TICK_STRING, {"tick_type": _RT_VOLUME, "text": text}
+    if "trades" in stock.tick_slots:
+        where = {"exchange": rng.choice(("NASDAQ", "ARCA", "FINRA")), "conditions": rng.choice(("", " T I"))}
+        told = {"variant": 2, "ts_event": int(now), "price": price, "size": size, "attribs": 0}
+        yield stock.tick_slots["trades"], TRADE, told | where
+
+
+def _quoted(rng: random.Random) -> int:
+    """Size of a quote: round lots, small ones mostly."""
+    return 100 * min(1 + int(rng.expovariate(0.4)), 40)
+
+
+def _traded(rng: random.Random) -> int:
+    """Size of a trade: half are round lots, half odd ones."""
+    return rng.choice((100, 100, 100, 200, 300)) if rng.random() < 0.5 else rng.randrange(1, 100)

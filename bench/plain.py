@@ -1,10 +1,12 @@
-"""What the recorder is compared to, on plain ib_async: `python -m bench.plain decode PORT`, or `record PORT FOLDER SECONDS`.
+"""What the recorder is compared to, on plain ib_async: `python -m bench.plain VERB PORT ...`.
 
-`decode` subscribes to the market and keeps nothing. `record` is the recorder that everyone writes first: ticks of
-`pendingTickersEvent` into a list of dicts, pandas, a Parquet file every SECONDS. Both end with the connection.
+`decode PORT` subscribes to the market and keeps nothing. `record PORT FOLDER SECONDS` is the recorder that
+everyone writes first: ticks of `pendingTickersEvent` into a list of dicts, pandas, a Parquet file every SECONDS.
+Both end with the connection.
 """
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from ib_async import IB, Contract, StartupFetchNONE, Ticker
 
-from bench.market import SLOTS
+from bench.market import RT_VOLUME_LINES, SLOTS
 
 _TICK_BY_TICK = {"trades": "AllLast", "quotes": "BidAsk"}
 
@@ -39,7 +41,7 @@ def _subscribe(ib: IB) -> None:
         con_id = 1000 + SLOTS.index(("level1", symbol))
         contract = Contract(conId=con_id, secType="STK", symbol=symbol, exchange="SMART", currency="USD")
         if stream == "level1":
-            ib.reqMktData(contract, "233")
+            ib.reqMktData(contract, "233" if symbol in RT_VOLUME_LINES else "")
         else:
             ib.reqTickByTickData(contract, _TICK_BY_TICK[stream])
 
@@ -51,10 +53,8 @@ async def record(port: int, folder: Path, seconds: float) -> int:
     def keep(tickers: set[Ticker]) -> None:
         for ticker in tickers:
             for tick in ticker.ticks:
-                rows.append({
-                    "time": tick.time, "symbol": ticker.contract.symbol, "type": tick.tickType,
-                    "price": tick.price, "size": tick.size,
-                })  # fmt: skip
+                row = {"time": tick.time, "symbol": ticker.contract.symbol, "type": tick.tickType}
+                rows.append(row | {"price": tick.price, "size": tick.size})
 
     def write() -> None:
         nonlocal rows
@@ -77,6 +77,7 @@ async def _every(seconds: float, work: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    verb, port, *rest = sys.argv[1:]
-    listening = listen(IB(), int(port)) if verb == "decode" else record(int(port), Path(rest[0]), float(rest[1]))
-    sys.stdout.write(f"{asyncio.run(listening)}\n")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the connection's end is the end
+    _, port, *rest = sys.argv[1:]
+    ending = record(int(port), Path(rest[0]), float(rest[1])) if rest else listen(IB(), int(port))
+    sys.stdout.write(f"{asyncio.run(ending)}\n")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import psutil
 _SAMPLE_SECONDS = 0.25
 
 
-class FailedRun(RuntimeError):
+class FailedRunError(RuntimeError):
     """A run that did not do what is measured: there is no figure."""
 
 
@@ -32,7 +32,7 @@ class Sender:
     def wait(self, event: str) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line or (told := json.loads(line))["event"] != event:
-            raise FailedRun(f"the sender said {line!r}, {event!r} was due")
+            raise FailedRunError(f"the sender said {line!r}, {event!r} was due")
         return told
 
     def go(self) -> float:
@@ -56,12 +56,20 @@ def sender(pool: Path, messages: int, rate: float = 0) -> Iterator[Sender]:
 
 
 class Listener:
-    """A process under measurement and all that it starts."""
+    """A process under measurement and all that it starts.
 
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, *map(str, arguments)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    Attributes:
+        said: what it wrote on standard output, once it has ended.
+        ended: when, seconds of the monotonic clock.
+    """
+
+    def __init__(self, *command: object) -> None:
+        self._process = subprocess.Popen(
+            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         self.pid = self._process.pid
+        self.said = ""
+        self.ended = 0.0
 
     def cpu_seconds(self) -> float:
         """Processor time so far, that of children that ended included."""
@@ -87,13 +95,14 @@ class Listener:
         """Wait for its end; returns all the processor time it and its children took.
 
         Raises:
-            FailedRun: it did not end well.
+            FailedRunError: it did not end well.
         """
         self.said = self._process.stdout.read()
         _, status, used = os.wait4(self.pid, 0)
+        self.ended = time.monotonic()
         self._process.returncode = os.waitstatus_to_exitcode(status)
         if self._process.returncode not in (0, -signal.SIGKILL):
-            raise FailedRun(f"{self._process.args}: exit {self._process.returncode}")
+            raise FailedRunError(f"{self._process.args}: exit {self._process.returncode}")
         return used.ru_utime + used.ru_stime
 
     def close(self) -> None:
@@ -103,12 +112,17 @@ class Listener:
 
 
 @contextmanager
-def listener(*arguments: object) -> Iterator[Listener]:
-    running = Listener(*arguments)
+def program(*command: object) -> Iterator[Listener]:
+    running = Listener(*command)
     try:
         yield running
     finally:
         running.close()
+
+
+def listener(*arguments: object) -> AbstractContextManager[Listener]:
+    """A program of this Python's."""
+    return program(sys.executable, *arguments)
 
 
 class Memory(threading.Thread):

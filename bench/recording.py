@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from bench.market import QUOTED, SYMBOLS, TRADED
+from bench.market import QUOTED, RT_VOLUME_LINES, SYMBOLS, TRADED
 from recorder.render import recover
 
 TABLES = ("level1", "trades", "quotes")
@@ -24,13 +24,23 @@ def config(folder: Path, port: int, flush_seconds: float) -> Path:
 
 
 def _streams(symbol: str) -> str:
+    level1 = "{level1: {generic_ticks: [233]}}" if symbol in RT_VOLUME_LINES else "level1"
     ticks = [name for name, symbols in (("trades", TRADED), ("quotes", QUOTED)) if symbol in symbols]
-    return ", ".join(["{level1: {generic_ticks: [233]}}", *ticks])
+    return ", ".join([level1, *ticks])
 
 
 def rows(root: Path) -> int:
     """Rows of market data in the Parquet files."""
-    return sum(pq.read_metadata(file).num_rows for table in TABLES for file in files(root, table))
+    return sum(rows_of(files(root, table)) for table in TABLES)
+
+
+def rows_of(parquet: list[Path]) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in parquet)
+
+
+def size(root: Path) -> int:
+    """Bytes of those files."""
+    return sum(file.stat().st_size for table in TABLES for file in files(root, table))
 
 
 def files(root: Path, table: str) -> list[Path]:

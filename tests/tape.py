@@ -1,5 +1,7 @@
 """A journal in memory, written by a test as the recorder writes one; and what each frame of it should become."""
 
+from pathlib import Path
+
 from recorder import schema
 from recorder.journal.format import SEGMENT_MAGIC, Record, dump, header, preamble
 from recorder.journal.state import State
@@ -94,6 +96,11 @@ def numbered(tables):
     """All rows that share the numbers of ``seq``, by number: (seq, table, row)."""
     found = [(row["seq"], name, row) for name in schema.SEQUENCED for row in tables[name]]
     return sorted(found, key=lambda row: row[0])
+
+
+def names(folder):
+    """The names in a folder, in order."""
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def content(row):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ _DICTIONARY = (
     "symbol", "con_id", "source", "tick_type", "field", "size", "bid_size", "ask_size", "attribs", "exchange",
     "conditions", "kind", "show", "position", "operation", "side", "market_maker", "stream", "reason",
 )  # fmt: skip
+_ENCODINGS = {"seq": "DELTA_BINARY_PACKED", "ts_recv": "PLAIN", "ts_event": "PLAIN", "price": "PLAIN"}
 
 
 class PublishError(RuntimeError):
@@ -97,28 +99,26 @@ def publish(root: Path, partition: Partition) -> Published:
 
 def write(path: Path, rows: pa.Table, table: str) -> None:
     """Write and fsync one file, encoded as measured best for ticks; texts come out as plain strings."""
-    rows = rows.replace_schema_metadata({"ib-recorder.format": str(FORMAT), "ib-recorder.table": table})
-    plain = [column for column in ("ts_recv", "ts_event", "price") if column in rows.column_names]
     with path.open("wb") as file:
-        pq.write_table(
-            rows,
-            file,
-            row_group_size=ROW_GROUP,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=[name for name in rows.column_names if name in _DICTIONARY],
-            column_encoding={
-                name: "DELTA_BINARY_PACKED" if name == "seq" else "PLAIN"
-                for name in rows.column_names
-                if name == "seq" or name in plain
-            },
-            write_page_index=True,
-            write_page_checksum=True,
-            sorting_columns=_sorting(rows),
-            store_schema=False,
-        )
+        with pq.ParquetWriter(file, rows.schema, **_encoding(rows)) as writer:
+            writer.write_table(rows, row_group_size=ROW_GROUP)
+            writer.add_key_value_metadata({"ib-recorder.format": str(FORMAT), "ib-recorder.table": table})
         file.flush()
         os.fsync(file.fileno())
+
+
+def _encoding(rows: pa.Table) -> dict[str, Any]:
+    names = rows.column_names
+    return {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": [name for name in names if name in _DICTIONARY],
+        "column_encoding": {name: encoding for name, encoding in _ENCODINGS.items() if name in names},
+        "write_page_index": True,
+        "write_page_checksum": True,
+        "sorting_columns": _sorting(rows),
+        "store_schema": False,
+    }
 
 
 def _sorted(rows: pa.Table) -> pa.Table:

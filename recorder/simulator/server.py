@@ -85,7 +85,6 @@ class Simulator:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
-        self._deserted = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -105,15 +104,12 @@ class Simulator:
         for timer in self._timers:
             timer.cancel()
         self._stop_listening()
-        self._deserted.clear()
         for link in list(self.links.values()):
             link.abort()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        if self.links:
-            await self._deserted.wait()
         failures = [one for one in outcomes if isinstance(one, Exception)]
         if failures and error is None:
             raise failures[0]
@@ -183,8 +179,6 @@ class Simulator:
     def _disconnected(self, link: Link) -> None:
         del self.links[link.session.number]
         del self.world.sessions[link.session.number]
-        if not self.links:
-            self._deserted.set()
 
     def _remember(self, number: int, frame: bytes) -> None:
         if is_market_data(frame):

@@ -91,9 +91,10 @@ def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, in
         msg_id, *fields = data[start:end].split(b"\0", 3)
         if msg_id in _CONVERSATION:
             continue
-        text = fields[_REQ_POSITION.get(msg_id, 1) - 1 :][:1]
-        req = int(text[0]) if text and text[0].isdigit() and len(text[0]) <= _LONGEST_REQ else -1
-        if msg_id != b"4" and req in watched:
+        place = _REQ_POSITION.get(msg_id, 0)
+        text = fields[place - 1] if 0 < place <= len(fields) else b""
+        req = int(text) if text.isdigit() and len(text) <= _LONGEST_REQ else -1
+        if req in watched:
             first.setdefault(req, rows)
         rows += 1
     return first

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tape import names
 
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint, NotARecordingError
@@ -34,7 +35,7 @@ def test_a_new_root_is_made_and_the_next_time_continued(root):
     assert folder.create(root) == Checkpoint()
     folder.save(root, Checkpoint(next_seq=9, next_segment=3, last_ts=7))
     assert folder.create(root) == Checkpoint(9, 3, 7)
-    assert sorted(os.listdir(root)) == ["journal", "recording.json", "staging"]
+    assert names(root) == ["journal", "recording.json", "staging"]
 
 
 def test_a_checkpoint_reads_back_as_it_was_saved(root):
@@ -56,7 +57,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(root):
     (root / "thesis.tex").touch()
     with pytest.raises(NotARecordingError, match=r"thesis\.tex"):
         folder.create(root)
-    assert os.listdir(root) == ["thesis.tex"]
+    assert names(root) == ["thesis.tex"]
 
 
 def test_a_file_is_no_root(root):
@@ -110,21 +111,32 @@ def test_a_recording_of_a_newer_format_asks_for_an_update(root):
 
 def test_segments_are_in_the_order_of_their_numbers_and_other_files_are_not_segments(root):
     folder.create(root)
-    for name in ("00000010.journal", "00000009.journal", "100000000.journal", "a.journal", "1 (copy).journal", "lock"):
+    for name in (
+        "00000010.journal",
+        "00000009.journal",
+        "100000000.journal",
+        "a.journal",
+        "1 (copy).journal",
+        "lock",
+    ):
         (root / "journal" / name).touch()
     assert [folder.number(path) for path in folder.segments(root)] == [9, 10, 100_000_000]
 
 
 def test_a_root_in_use_says_by_whom_and_a_killed_holder_lets_go(root):
     folder.create(root)
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout.readline() == "mine\n"
         with pytest.raises(RootInUseError, match=f"in use by process {holder.pid};"), locked(root):
             pass
         holder.kill()
         holder.wait()
     with locked(root):
-        said = subprocess.run([sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True, check=True)
+        said = subprocess.run(
+            [sys.executable, "-c", HOLDER, str(root)], stdout=subprocess.PIPE, text=True, check=True
+        )
     assert f"in use by process {os.getpid()};" in said.stdout
     with locked(root):
         pass

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from tape import HELLO
+from tape import HELLO, names
 
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
@@ -72,7 +72,9 @@ def records(path):
 
 
 def payloads(root, kinds="RT"):
-    return [record.payload for path in folder.segments(root) for record in records(path) if record.kind in kinds]
+    return [
+        record.payload for path in folder.segments(root) for record in records(path) if record.kind in kinds
+    ]
 
 
 def payloads_of_first(root):
@@ -140,16 +142,24 @@ def test_a_roll_without_a_tail_writes_none(root):
 
 
 def test_a_full_disk_leaves_whole_records_only_and_says_so(root):
+    reads = [TICK * (1 + number % 5) for number in range(1000)]
     with opened(root) as journal:
-        written = 0
-        with largest_file(20_000), pytest.raises(JournalError, match=r"00000001\.journal: File too large") as caught:
-            while True:
-                journal.read(TICK * (1 + written % 5), now(), 0)
-                written += 1
+        with (
+            largest_file(20_000),
+            pytest.raises(JournalError, match=r"00000001\.journal: File too large") as caught,
+        ):
+            append(journal, reads)
         assert caught.value.errno == errno.EFBIG
-        assert [len(payload) for payload in payloads(root)] == [len(TICK) * (1 + n % 5) for n in range(written)]
-        journal.read(TICK, now(), 0)
-    assert len(payloads(root)) == written + 1
+        written = payloads(root)
+        assert written == reads[: len(written)]
+        assert len(written) > 50
+        journal.read(b"more", now(), 0)
+    assert payloads(root) == [*written, b"more"]
+
+
+def append(journal, reads):
+    for read in reads:
+        journal.read(read, now(), 0)
 
 
 def test_a_record_that_does_not_fit_at_all_leaves_none_of_itself(root):
@@ -179,9 +189,9 @@ def test_a_segment_that_cannot_be_created_ends_in_a_journal_error_and_a_clean_cl
     with pytest.raises(JournalError, match="File exists"):
         journal.roll(b"")
     time.sleep(0.05)
-    before = os.listdir("/proc/self/fd")
+    before = names("/proc/self/fd")
     journal.close()
-    assert len(os.listdir("/proc/self/fd")) == len(before) - 1
+    assert len(names("/proc/self/fd")) == len(before) - 1
     assert payloads_of_first(root) == [TICK]
 
 
@@ -232,13 +242,13 @@ def test_a_sync_that_fails_in_the_thread_fails_the_next_append_and_stays_failed(
 
 def test_sealed_segments_are_closed_by_the_thread(root):
     with opened(root, fsync_seconds=0.01) as journal:
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(names("/proc/self/fd"))
         for _ in range(20):
             journal.read(TICK, now(), 0)
             journal.count(1)
             journal.roll(b"")
         time.sleep(0.1)
-        assert len(os.listdir("/proc/self/fd")) <= before
+        assert len(names("/proc/self/fd")) <= before
     assert payloads(root) == [TICK] * 20
 
 

@@ -1,4 +1,3 @@
-
 import asyncio
 import datetime as dt
 import json

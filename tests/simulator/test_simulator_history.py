@@ -1,6 +1,5 @@
 """Historical ticks: what the tape remembers is what was streamed, and what was missed."""
 
-
 import asyncio
 from datetime import date
 

@@ -1,6 +1,5 @@
 """Every refusal, provoked once over a real socket."""
 
-
 import asyncio
 
 import pytest

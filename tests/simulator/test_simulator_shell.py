@@ -1,6 +1,5 @@
 """The shell: ports, sockets, tasks, writes no client should rely on, slow clients, speed, determinism."""
 
-
 import asyncio
 import gc
 import math
@@ -95,12 +94,12 @@ def test_nothing_is_left_behind(tools):
             await sim.play("refuse_connections", seconds=60)
             await sim.play("mute", symbol="X", seconds=60)
             await asyncio.sleep(0.05)
+        assert ({}, {}) == (sim.links, sim.world.sessions)
         for raw in raws:
             await raw.close()
         await asyncio.sleep(0.01)
         gc.collect()
         assert tasks == asyncio.all_tasks()
-        assert ({}, {}) == (sim.links, sim.world.sessions)
         assert before == len(sockets())
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", sim.port)
@@ -198,6 +197,23 @@ def test_writes_tear_frames_and_what_was_sent_is_what_was_read(tools):
     assert len(data) - len(wholly) < 120
 
 
+def test_answers_are_torn_too_and_only_the_hello_is_not(tools):
+    async def scenario():
+        async with Simulator() as sim:
+            first, torn = [], 0
+            for client_id in range(20):
+                raw = await tools.Raw.connect(sim)
+                first.append(await raw.reader.read(1 << 16))
+                raw.send(71, 2, client_id, "")
+                torn += not (await raw.reader.read(1 << 16)).endswith(b"secdefil\0\0")
+                await raw.close()
+            return first, torn
+
+    hellos, torn = asyncio.run(scenario())
+    assert {len(hello) - 4 for hello in hellos} == {hello[3] for hello in hellos}
+    assert torn > 10
+
+
 def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(tools):
     async def scenario():
         async with Simulator(rate=200_000, max_backlog=100_000) as sim:
@@ -282,10 +298,11 @@ def test_the_rate_is_kept(tools):
             raw.level1(1, **FUTURE)
             raw.ticks(2, **FUTURE)
             await raw.until(lambda f: f[0] == "2")
-            before = len(sim.sent)
+            before, begin = len(sim.sent), time.monotonic()
             await asyncio.sleep(1)
-            count = len(sim.sent) - before
+            count, seconds = len(sim.sent) - before, time.monotonic() - begin
             await raw.close()
-            return count
+            return count / seconds
 
+    # Two subscriptions of 100 a second each.
     assert 170 < asyncio.run(scenario()) < 230

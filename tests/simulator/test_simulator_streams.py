@@ -1,6 +1,5 @@
 """What both clients decode is what was sent: same messages, same values, same number."""
 
-
 import asyncio
 import logging
 import time
@@ -456,3 +455,39 @@ def test_two_clients_see_the_same_trades_and_each_its_own_ids(tools):
     assert len(second) > 50
     assert "".join(map(str, second[:40])) in "".join(map(str, first))
     assert {(1, "11"), (2, "22")} == {(number, split(frame)[1]) for number, frame in sent}
+
+
+def test_last_leaves_out_what_is_unreported(tools):
+    async def scenario():
+        async with Simulator(rate=1000, record=True) as sim:
+            raw = await tools.Raw.started(sim)
+            raw.ticks(1, "AllLast", **CONTRACTS["stock"])
+            raw.ticks(2, "Last", **CONTRACTS["stock"])
+            await asyncio.sleep(0.3)
+            await raw.close()
+            return [split(frame) for _, frame in sim.sent]
+
+    frames = asyncio.run(scenario())
+    all_last, last = ([f[3:] for f in frames if f[1] == req] for req in "12")
+    assert {("1", "2"), ("2", "1")} == {(f[1], f[2]) for f in frames}
+    assert {"0", "2"} == {f[3] for f in all_last}
+    assert [f for f in all_last if f[3] == "0"][: len(last)] == last[: len(all_last)]
+
+
+def test_the_data_type_is_told_again_only_when_it_changes(tools):
+    async def scenario():
+        async with Simulator(rate=1) as sim:
+            raw = await tools.Raw.started(sim)
+            raw.level1(1, **CONTRACTS["stock"])
+            raw.send(59, 1, 2)
+            raw.send(59, 1, 1)
+            await raw.drain(0.05)
+            sim.world.market_open = False
+            raw.send(59, 1, 2)
+            raw.send(59, 1, 2)
+            raw.send(59, 1, 1)
+            await raw.drain(0.05)
+            await raw.close()
+            return [f[3] for f in raw.frames if f[0] == "58"]
+
+    assert ["1", "2", "1"] == asyncio.run(scenario())

@@ -1,0 +1,264 @@
+"""Files are there whole or not at all, named by what they hold, plain to any reader."""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tape import NOON, Tape, names, numbered
+
+from recorder import schema
+from recorder.journal import folder
+from recorder.render import recover
+from recorder.render.publish import PublishError, partitions, publish
+from recorder.render.tables import render
+from recorder.wire.layouts import frame
+
+MIDNIGHT = NOON + 12 * 3600 * 1_000_000
+LINES = {
+    "MSFT": (3, "level1"),
+    "AAPL": (4, "level1"),
+    "ES": (5, "depth"),
+    "INTC": (6, "trades"),
+    "EUR": (8, "bars"),
+}
+
+
+def everything(ts=NOON):
+    """A tape with rows in every table."""
+    tape = Tape(ts=ts)
+    tape.control("session_start", text="x")
+    tape.open(**LINES)
+    gap = {
+        "symbol": "AAPL",
+        "stream": "level1",
+        "reason": "farm",
+        "code": None,
+        "ts_start": ts,
+        "seq_start": 1,
+    }
+    tape.control("gap_end", **gap, ts_end=ts + 5, seq_end=2)
+    tape.control("qualified", symbol="AAPL", instrument={"symbol": "AAPL", "con_id": 1004, "sec_type": "STK"})
+    for number in range(40):
+        tape.read(frame("1", "6", str(3 + number % 2), "1", str(number), "5", "1"))
+    for req in ("3", "4"):
+        tape.read(frame("21", req, "13", "0", "0.2", "0.5", "3", "0", "0.01", "0.1", "-0.1", "600"))
+    tape.read(frame("12", "1", "5", "0", "0", "1", "6612.25", "3"))
+    tape.read(frame("99", "6", "1", "1795000000", "36.5", "100", "0", "ARCA", ""))
+    tape.read(frame("99", "6", "3", "1795000000", "36.5", "36.75", "1", "2", "0"))
+    tape.read(frame("99", "6", "4", "1795000000", "36.5"))
+    tape.read(frame("50", "3", "8", "1795000000", "1", "2", "0.5", "1.5", "-1", "-1", "-1"))
+    tape.read(frame("200", "3", "what"))
+    return tape
+
+
+def written(root, tape, first=1):
+    """The tape's segments as the journal of a recording."""
+    folder.create(root)
+    for index, content in enumerate(tape.contents(), first):
+        folder.segment_path(root, index).write_bytes(content)
+    return root
+
+
+def files(root):
+    return sorted(path.relative_to(root) for path in root.rglob("*.parquet"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def published(root):
+    tape = everything()
+    (done,) = recover(written(root, tape))
+    return root, tape, done
+
+
+def test_every_table_has_a_file_named_by_its_numbers_under_its_day(published):
+    root, tape, done = published
+    assert {path.parts[0] for path in files(root)} == set(schema.TABLES)
+    found = tape.tables()
+    for path in files(root):
+        assert path.parts[1] == "date=2026-11-22"
+        first, last = re.fullmatch(r"([0-9]{19})-([0-9]{19})\.parquet", path.name).groups()
+        seqs = (
+            [row["seq"] for row in found[path.parts[0]]]
+            if path.parts[0] in schema.SEQUENCED
+            else [1, tape.seq - 1]
+        )
+        assert (int(first), int(last)) == (min(seqs), max(seqs))
+    assert sorted(file.path.relative_to(root) for file in done.files) == files(root)
+    market = sum(len(found[table]) for table in schema.MARKET_TABLES)
+    assert (done.rows, done.lost, sum(file.rows for file in done.files)) == (
+        market, 0, sum(len(rows) for rows in found.values())
+    )  # fmt: skip
+    assert all(file.bytes == file.path.stat().st_size for file in done.files)
+
+
+def test_a_file_holds_its_rows_sorted_by_symbol_and_number_in_plain_types(published):
+    root, tape, _ = published
+    found = tape.tables()
+    for path in files(root):
+        table = path.parts[0]
+        back = pq.read_table(root / path, partitioning=None, page_checksum_verification=True)
+        assert back.schema.remove_metadata() == schema.schema(table)
+        rows = back.to_pylist()
+        key = (
+            (lambda row: (row["symbol"] or "", row["seq"]))
+            if "seq" in rows[0]
+            else (lambda row: row["symbol"])
+        )
+        assert rows == sorted(found[table], key=key)
+
+
+def test_a_file_says_what_it_is_and_has_what_readers_skip_by(published):
+    root, _, _ = published
+    for path in files(root):
+        meta = pq.ParquetFile(root / path).metadata
+        assert meta.metadata == {b"ib-recorder.format": b"1", b"ib-recorder.table": path.parts[0].encode()}
+        keys = [name for name in ("symbol", "seq") if name in meta.schema.names]
+        (group,) = (meta.row_group(index) for index in range(meta.num_row_groups))
+        assert [column.column_index for column in group.sorting_columns] == [
+            meta.schema.names.index(n) for n in keys
+        ]
+        for index in range(group.num_columns):
+            column = group.column(index)
+            assert column.is_stats_set
+            assert column.compression == "ZSTD"
+            assert column.has_offset_index
+            assert column.has_column_index
+        if "ts_recv" in meta.schema.names:
+            column = meta.schema.column(meta.schema.names.index("ts_recv"))
+            assert str(column.logical_type).startswith(
+                "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds"
+            )
+
+
+def test_a_page_that_changed_on_disk_does_not_read(published):
+    root, _, _ = published
+    path = next(root / path for path in files(root) if path.parts[0] == "level1")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    start, size = column.data_page_offset, column.total_compressed_size
+    content = bytearray(path.read_bytes())
+    content[start + size - 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(path, partitioning=None, page_checksum_verification=True)
+
+
+def test_rows_of_two_days_go_to_the_day_they_came(root):
+    tape = everything(MIDNIGHT - 30_000)
+    list(recover(written(root, tape)))
+    level1 = [path for path in files(root) if path.parts[0] == "level1"]
+    assert [path.parts[1] for path in level1] == ["date=2026-11-22", "date=2026-11-23"]
+    for path in level1:
+        rows = pq.read_table(root / path, partitioning=None).to_pylist()
+        assert {row["ts_recv"].date().isoformat() for row in rows} == {path.parts[1].removeprefix("date=")}
+        assert path.name == f"{min(r['seq'] for r in rows):019d}-{max(r['seq'] for r in rows):019d}.parquet"
+    (first, second) = (
+        [row["seq"] for row in pq.read_table(root / p, partitioning=None).to_pylist()] for p in level1
+    )
+    assert sorted(first + second) == [row["seq"] for row in tape.tables()["level1"]]
+
+
+def test_a_gap_is_filed_under_the_day_it_ended_and_named_by_its_segment(root):
+    tape = Tape(ts=MIDNIGHT - 2000)
+    gap = {"symbol": "A", "stream": "level1", "reason": "farm", "ts_start": MIDNIGHT - 10**9, "seq_start": 1}
+    tape.control("gap_end", **gap, ts_end=MIDNIGHT + 1, seq_end=2)
+    list(recover(written(root, tape)))
+    assert files(root)[1:] == [
+        (root / "gaps" / "date=2026-11-23" / f"{1:019d}-{1:019d}.parquet").relative_to(root)
+    ]  # fmt: skip
+
+
+def test_publishing_twice_leaves_the_first_file_alone(root):
+    folder.create(root)
+    rendered = render(everything().contents()[0])
+    parts = list(partitions(rendered.tables, 1, rendered.next_seq - 1))
+    first = [publish(root, part) for part in parts]
+    inodes = [file.path.stat().st_ino for file in first]
+    assert first == [publish(root, part) for part in parts]
+    assert inodes == [file.path.stat().st_ino for file in first]
+    assert names(root / "staging") == []
+
+
+def test_what_a_killed_renderer_left_staged_goes_with_the_next_try(root):
+    folder.create(root)
+    rendered = render(everything().contents()[0])
+    part = next(iter(partitions(rendered.tables, 1, rendered.next_seq - 1)))
+    target = publish(root, part).path
+    staged = root / "staging" / f"{part.table}-{target.name}"
+    os.link(target, staged)
+    publish(root, part)
+    assert names(root / "staging") == []
+    target.unlink()
+    staged.write_bytes(b"half a file")
+    publish(root, part)
+    assert pq.read_table(target, partitioning=None).num_rows == len(part.rows)
+
+
+def test_a_file_that_does_not_read_back_as_it_was_written_is_not_published(root, tmp_path):
+    """The staged name is a pipe's other end: what is read back is what another process put there."""
+    folder.create(root)
+    rendered = render(everything().contents()[0])
+    part = next(p for p in partitions(rendered.tables, 1, rendered.next_seq - 1) if p.table == "level1")
+    fewer = type(part)(part.table, part.date, part.first_seq, part.last_seq, part.rows.slice(1))
+    other = publish(root, fewer).path
+    kept = tmp_path / "kept.parquet"
+    shutil.move(other, kept)
+    staged = root / "staging" / f"level1-{other.name}"
+    staged.symlink_to("/dev/null")
+    with pytest.raises((PublishError, pa.ArrowInvalid, OSError)):
+        publish(root, part)
+    assert not other.exists()
+
+
+def test_a_disk_that_refuses_leaves_the_segment_and_no_file(root):
+    tape = everything()
+    written(root, tape)
+    (root / "level1").write_bytes(b"a file where a folder should be")
+    with pytest.raises(OSError, match="level1"):
+        list(recover(root))
+    assert len(folder.segments(root)) == 1
+    (root / "level1").unlink()
+    list(recover(root))
+    assert folder.segments(root) == []
+    back = {t: pq.read_table(root / t, partitioning=None).to_pylist() for t in schema.SEQUENCED}
+    assert [seq for seq, _, _ in numbered(back)] == list(range(1, tape.seq))
+
+
+CALLS = re.compile(r"(fsync|fdatasync|link|linkat|rename|renameat2?|unlink|unlinkat)\((.*)\) = 0$")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_file_is_durable_before_it_is_linked_and_the_segment_goes_last(root, tmp_path):
+    written(root, everything())
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,link,linkat,rename,unlink"]
+    done = subprocess.run(
+        [*command, sys.executable, "-m", "recorder.render", root], capture_output=True, check=False
+    )
+    if b"ptrace" in done.stderr:
+        pytest.skip("tracing is not allowed here")
+    calls = [found.groups() for line in trace.read_text().splitlines() if (found := CALLS.search(line))]
+    calls = [(name, detail.replace(f"{root}/", "")) for name, detail in calls if str(root) in detail]
+    links = [place for place, (name, _) in enumerate(calls) if name.startswith("link")]
+    assert len(links) == len(files(root))
+    for place in links:
+        staged, target = re.findall(r'"([^"]*)"', calls[place][1])
+        assert calls[place - 1][0] == "fsync"
+        assert calls[place - 1][1].endswith(f"<{root}/{staged}>".replace(f"{root}/", ""))
+        assert calls[place + 1] == ("unlink", f'"{staged}"')
+        synced = [detail.split("<")[1].rstrip(">") for _, detail in calls[place + 2 : place + 5]]
+        day = os.path.dirname(target)  # noqa: PTH120 (a text of the trace)
+        assert synced == [day, day.split("/")[0], str(root)]
+    last = [name for name, _ in itertools.islice(calls, links[-1] + 5, None)]
+    assert last == ["fsync", "rename", "fsync", "unlink", "fsync"]
+    assert calls[-2] == ("unlink", '"journal/00000001.journal"')

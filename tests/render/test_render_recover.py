@@ -1,0 +1,257 @@
+"""Whatever was left behind becomes Parquet, every row once, however often the renderer is killed on the way."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+from tape import Tape, content, names, numbered
+
+from recorder import schema
+from recorder.journal import folder
+from recorder.journal.folder import Checkpoint, NotARecordingError
+from recorder.render import recover, resume, unrendered
+from recorder.wire.layouts import frame
+
+LINES = {"AAPL": (3, "level1"), "ES": (4, "depth")}
+
+
+def long_tape(count):
+    """A tape of ``count`` segments; a frame lies across every end of one."""
+    tape = Tape()
+    tape.control("session_start", text="x")
+    tape.open(**LINES)
+    tick = frame("1", "6", "3", "1", "187.25", "5", "1")
+    for index in range(count):
+        tape.read(tick[9:] + tick * 3 + tick[:9] if index else tick * 3 + tick[:9])
+        tape.read(
+            tick[9:] + frame("12", "1", "4", "0", "0", "1", str(index), "3") + frame("200", "3") + tick[:9]
+        )
+        tape.control("notice", symbol="AAPL", text="in between")
+        if index < count - 1:
+            tape.roll()
+    return tape
+
+
+def written(root, tape):
+    folder.create(root)
+    for index, bytes_of in enumerate(tape.contents(), 1):
+        folder.segment_path(root, index).write_bytes(bytes_of)
+    return root
+
+
+def recorded(root):
+    """Every row in Parquet."""
+    tables = {table: [] for table in schema.TABLES}
+    for path in sorted(root.glob("*/date=*/*.parquet")):
+        tables[path.relative_to(root).parts[0]] += pq.read_table(path, partitioning=None).to_pylist()
+    return {table: sorted(rows, key=lambda row: row.get("seq", 0)) for table, rows in tables.items()}
+
+
+def nothing_left(root):
+    assert folder.segments(root) == []
+    assert names(root / "staging") == []
+    assert not (root / "journal" / "set-aside").exists()
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "data"
+
+
+def test_segments_become_parquet_in_order_and_the_checkpoint_says_what_comes_next(root):
+    tape = long_tape(4)
+    done = list(recover(written(root, tape)))
+    assert [one.segment for one in done] == [f"{index:08d}.journal" for index in (1, 2, 3, 4)]
+    assert recorded(root) == tape.tables()
+    checkpoint = folder.load(root)
+    assert (checkpoint.next_seq, checkpoint.next_segment, checkpoint.last_ts) == (tape.seq, 5, tape.ts)
+    assert checkpoint.state.live == {3, 4}
+    nothing_left(root)
+
+
+def test_segments_from_a_number_on_are_left_for_the_recorder(root):
+    tape = long_tape(4)
+    list(recover(written(root, tape), before=3))
+    assert [folder.number(path) for path in folder.segments(root)] == [3, 4]
+    list(recover(root))
+    assert recorded(root) == tape.tables()
+
+
+def test_what_is_not_in_parquet_yet_is_what_will_be_there_row_for_row(root):
+    tape = long_tape(3)
+    written(root, tape)
+    tails = unrendered(root)
+    assert [tail.last_seq for tail in tails][-1] is None
+    assert [tail.first_seq for tail in tails][1:] == [tail.last_seq + 1 for tail in tails[:-1]]
+    seen = {
+        table: [row for tail in tails for row in tail.table(table).to_pylist()] for table in schema.TABLES
+    }
+    assert all(tail.table(table).schema == schema.schema(table) for tail in tails for table in schema.TABLES)
+    list(recover(root))
+    assert seen == recorded(root) == tape.tables()
+    assert unrendered(root) == []
+
+
+def test_a_segment_torn_at_its_end_gives_what_it_has_and_is_kept_aside(root):
+    tape = long_tape(2)
+    written(root, tape)
+    last = folder.segment_path(root, 2)
+    last.write_bytes(last.read_bytes()[:-5])
+    first, second = recover(root)
+    assert (first.lost, second.lost > 0) == (0, True)
+    aside = root / "journal" / "set-aside"
+    assert names(aside) == ["00000002.journal"]
+    whole = numbered(tape.tables())
+    assert [seq for seq, _, _ in numbered(recorded(root))] == list(range(1, len(whole)))
+    checkpoint = folder.load(root)
+    assert (checkpoint.next_seq, checkpoint.next_segment) == (len(whole), 3)
+
+
+@pytest.mark.parametrize("bytes_of", [b"", b"no segment at all", b"ib-recorder journal 1\n\0\0half"])
+def test_a_file_that_is_no_segment_is_set_aside_and_the_others_go_on(root, bytes_of):
+    tape = long_tape(2)
+    written(root, tape)
+    folder.segment_path(root, 3).write_bytes(bytes_of)
+    *_, strange = recover(root)
+    assert (strange.rows, strange.lost) == (0, len(bytes_of))
+    assert (root / "journal" / "set-aside" / "00000003.journal").read_bytes() == bytes_of
+    assert recorded(root) == tape.tables()
+    assert folder.load(root).next_segment == 4
+    assert folder.load(root).next_seq == tape.seq
+
+
+def test_a_segment_that_ended_before_its_first_record_forgets_no_open_gap(root):
+    tape = long_tape(1)
+    gap = {"symbol": "ES", "stream": "level1", "ts_start": 5, "seq_start": 0, "reason": "farm", "code": 2103}
+    tape.control("gap_start", **gap)
+    written(root, tape)
+    folder.segment_path(root, 2).write_bytes(tape.contents()[0][:32])
+    for checkpoint in (resume(root), list(recover(root)) and folder.load(root)):
+        assert list(checkpoint.state.gaps) == [("ES", "level1")]
+        assert (checkpoint.next_seq, checkpoint.next_segment) == (tape.seq, 3)
+
+
+def test_recording_can_go_on_behind_segments_that_could_not_be_rendered_yet(root):
+    tape = long_tape(3)
+    written(root, tape)
+    folder.segment_path(root, 4).write_bytes(b"no segment")
+    checkpoint = resume(root)
+    assert (checkpoint.next_seq, checkpoint.next_segment, checkpoint.last_ts) == (tape.seq, 5, tape.ts)
+    assert checkpoint.state.live == {3, 4}
+    assert folder.load(root) == Checkpoint()
+    assert len(folder.segments(root)) == 4
+
+
+def test_a_folder_that_is_no_recording_is_refused(tmp_path):
+    for root in (tmp_path, tmp_path / "missing", tmp_path / "file"):
+        (tmp_path / "file").touch()
+        with pytest.raises(NotARecordingError, match="not a recording"):
+            list(recover(root))
+
+
+def test_the_renderer_as_a_process_says_what_became_of_each_segment(root):
+    tape = long_tape(2)
+    written(root, tape)
+    done = subprocess.run(
+        [sys.executable, "-m", "recorder.render", root, "2"], capture_output=True, check=True
+    )
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["segment"], line["lost"], line["rows"] > 5, line["files"]) == (
+        "00000001.journal",
+        0,
+        True,
+        4,
+    )
+    assert line["parquet_bytes"] == sum(path.stat().st_size for path in root.rglob("*.parquet"))
+    shutil.rmtree(root)
+    failed = subprocess.run([sys.executable, "-m", "recorder.render", root], capture_output=True, check=False)
+    assert (failed.returncode, failed.stdout) == (1, b"")
+    assert re.fullmatch(rb".*: not a recording [^\n]*\n", failed.stderr)
+
+
+def test_killed_at_random_moments_the_renderer_ends_with_every_row_once(root):
+    tape = long_tape(60)
+    written(root, tape)
+    chance = random.Random(7)
+    command = [sys.executable, "-m", "recorder.render", str(root)]
+    kills = 0
+    while folder.segments(root) and kills < 10:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.readline()
+            time.sleep(chance.random() * 0.03)
+            process.kill()
+            assert process.stderr.read() == b""
+        kills += 1
+    assert kills > 5
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert recorded(root) == tape.tables()
+    nothing_left(root)
+
+
+KILLED_AT = """
+import os, signal, shutil, sys
+from pathlib import Path
+from recorder.render import recover
+template, work, step = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+FILE_OPERATIONS = {"open", "os.link", "os.remove", "os.rename", "os.mkdir"}
+
+def rendered(root, at):
+    # In a child that kills itself right before its at-th file operation.
+    child = os.fork()
+    if child == 0:
+        left = [at]
+        def count(event, args):
+            if event in FILE_OPERATIONS and str(root) in str(args[0]):
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(count)
+        list(recover(root))
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+at = 1
+while True:
+    root = work / str(at)
+    shutil.copytree(template, root)
+    killed = rendered(root, at)
+    rendered(root, at + 3)
+    assert rendered(root, 0) == 0
+    if killed == 0:
+        break
+    at += step
+"""
+
+
+def test_killed_before_any_file_operation_the_renderer_ends_with_every_row_once(root, tmp_path):
+    tape = long_tape(2)
+    written(root, tape)
+    work = tmp_path / "work"
+    work.mkdir()
+    subprocess.run([sys.executable, "-c", KILLED_AT, str(root), str(work), "7"], check=True)
+    ended = list(work.iterdir())
+    assert len(ended) > 10
+    wanted = tape.tables()
+    for one in ended:
+        assert recorded(one) == wanted
+        nothing_left(one)
+
+
+def test_after_recovery_a_new_recorder_goes_on_without_a_hole(root):
+    first = long_tape(2)
+    list(recover(written(root, first)))
+    checkpoint = folder.load(root)
+    second = Tape(seq=checkpoint.next_seq, ts=first.ts + 10**6)
+    second.control("session_start", text="y")
+    folder.segment_path(root, checkpoint.next_segment).write_bytes(second.contents()[0])
+    list(recover(root))
+    seqs = [seq for seq, _, _ in numbered(recorded(root))]
+    assert seqs == list(range(1, second.seq))
+    (started,) = (row for row in recorded(root)["events"] if row["text"] == "y")
+    assert content(started)["kind"] == "session_start"
