@@ -80,6 +80,14 @@ def recover(root: Root) -> None:
 
 
 @app.command()
+def verify(root: Root) -> None:
+    """Prove the recording whole; print what is missing or twice. Exit 1 if it is not whole."""
+    from recorder.cli.verify import verify as verify_root
+
+    raise typer.Exit(verify_root(root))
+
+
+@app.command()
 def simulate(
     port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
     seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,

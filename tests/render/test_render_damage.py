@@ -7,6 +7,7 @@ from tape import HELLO, Tape, content, joined, numbered, segment
 
 from recorder.journal.format import HEADER_SIZE, NotASegmentError
 from recorder.journal.state import State
+from recorder.render import stretch
 from recorder.render.tables import render
 from recorder.wire.layouts import frame
 
@@ -73,7 +74,9 @@ def test_any_one_record_lost_leaves_the_other_rows_with_their_numbers_and_invent
         assert set(whole) - set(found) <= set(range(record.seq, after))
 
 
-def test_a_lost_hello_does_not_hide_the_connection():
+@pytest.mark.parametrize("chunk", [1, stretch.CHUNK])
+def test_a_lost_hello_does_not_hide_the_connection(monkeypatch, chunk):
+    monkeypatch.setattr(stretch, "CHUNK", chunk)
     tape = Tape()
     tape.open(AAPL=(3, "level1"))
     for value in range(5):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reference import expected
 from tape import HELLO, Tape, content, numbered
 
+from recorder.render import stretch
 from recorder.render.tables import render
 from recorder.wire import layouts, messages
 from recorder.wire.frames import split
@@ -122,8 +123,9 @@ def test_valid_messages_come_out_with_the_values_they_had():
     assert sum(table == "other" for _, table, _ in rows) < len(rows) / 3
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_of_mutated_messages_each_is_one_row_and_no_value_changes_in_silence(seed):
+@pytest.mark.parametrize(("seed", "chunk"), [(1, 5000), (2, 100_000), (3, stretch.CHUNK), (4, stretch.CHUNK)])
+def test_of_mutated_messages_each_is_one_row_and_no_value_changes_in_silence(seed, chunk, monkeypatch):
+    monkeypatch.setattr(stretch, "CHUNK", chunk)
     bodies = list(messages_of(seed, 5000, 0.8))
     tape = Tape()
     tape.open(**LINES)
@@ -250,21 +252,26 @@ def test_more_than_a_chunk_of_bytes_is_numbered_as_it_came():
     assert dict(zip(level1["seq"], level1["size"], strict=True)) == {first + n: n for n in range(220_000)}
 
 
+@pytest.mark.parametrize("chunk", [1, stretch.CHUNK])
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
-def test_a_broken_stream_is_good_up_to_there_and_one_row_more(cut):
+def test_a_broken_stream_is_good_up_to_there_and_one_row_more(cut, chunk, monkeypatch):
+    monkeypatch.setattr(stretch, "CHUNK", chunk)
     tape = Tape()
     tape.open(**LINES)
     first = tape.seq
     tick = frame("2", "6", "3", "8", "100")
+    broken = len(tick) * 3 + cut
     data = tick * 3 + b"\xff\xff\xff\xffgarbage" + tick
-    tape.read(data[: 3 * len(tick) + cut])
-    tape.read(data[3 * len(tick) + cut :])
-    tape.roll()
-    tape.read(tick)
+    for read in (data[:broken], data[broken:], tick):
+        tape.read(read)
     tape.control("disconnected", text="broken")
+    tape.roll()
+    tape.open(**LINES)
+    tape.read(tick)
     rows = between(tape, first)
-    assert [(seq - first, table) for seq, table, _ in rows if table != "level1"] == [
+    assert [(seq - first, table) for seq, table, _ in rows if table != "level1"][:2] == [
         (3, "other"),
         (4, "events"),
     ]
-    assert rows[3][2]["text"].startswith("garbage")
+    assert [seq for seq, _, _ in rows] == list(range(first, tape.seq))
+    assert rows[-1][1] == "level1"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +15,9 @@ from tape import NOON, Tape, names, numbered
 
 from recorder import schema
 from recorder.journal import folder
+from recorder.render import publish as publish_module
 from recorder.render import recover
-from recorder.render.publish import PublishError, partitions, publish
+from recorder.render.publish import PublishError, partitions, publish, write
 from recorder.render.tables import render
 from recorder.wire.layouts import frame
 
@@ -204,20 +206,19 @@ def test_what_a_killed_renderer_left_staged_goes_with_the_next_try(root):
     assert pq.read_table(target, partitioning=None).num_rows == len(part.rows)
 
 
-def test_a_file_that_does_not_read_back_as_it_was_written_is_not_published(root, tmp_path):
-    """The staged name is a pipe's other end: what is read back is what another process put there."""
-    folder.create(root)
+def test_a_staged_file_that_lacks_rows_or_has_others_is_refused(tmp_path):
     rendered = render(everything().contents()[0])
     part = next(p for p in partitions(rendered.tables, 1, rendered.next_seq - 1) if p.table == "level1")
-    fewer = type(part)(part.table, part.date, part.first_seq, part.last_seq, part.rows.slice(1))
-    other = publish(root, fewer).path
-    kept = tmp_path / "kept.parquet"
-    shutil.move(other, kept)
-    staged = root / "staging" / f"level1-{other.name}"
-    staged.symlink_to("/dev/null")
-    with pytest.raises((PublishError, pa.ArrowInvalid, OSError)):
-        publish(root, part)
-    assert not other.exists()
+    staged = tmp_path / "staged.parquet"
+    for rows, complaint in (
+        (part.rows.slice(1), f"holds {len(part.rows) - 1} rows, {len(part.rows)} were written"),
+        (pa.concat_tables([part.rows.slice(1), part.rows.slice(1, 1)]), "do not read back as written"),
+    ):
+        write(staged, rows, "level1")
+        with pytest.raises(PublishError, match=complaint):
+            publish_module._check(staged, part)
+    write(staged, part.rows, "level1")
+    publish_module._check(staged, part)
 
 
 def test_a_disk_that_refuses_leaves_the_segment_and_no_file(root):
@@ -234,31 +235,45 @@ def test_a_disk_that_refuses_leaves_the_segment_and_no_file(root):
     assert [seq for seq, _, _ in numbered(back)] == list(range(1, tape.seq))
 
 
-CALLS = re.compile(r"(fsync|fdatasync|link|linkat|rename|renameat2?|unlink|unlinkat)\((.*)\) = 0$")
+CALLS = re.compile(r"(fsync|link|linkat|rename|unlink|openat)\((.*)\) = [0-9]+")
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_a_file_is_durable_before_it_is_linked_and_the_segment_goes_last(root, tmp_path):
-    written(root, everything())
-    trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,link,linkat,rename,unlink"]
-    done = subprocess.run(
-        [*command, sys.executable, "-m", "recorder.render", root], capture_output=True, check=False
-    )
+def traced(root, trace):
+    """What a renderer asked of the kernel about files of ``root``, in order: (call, its arguments)."""
+    command = ["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,link,linkat,rename,unlink,openat"]
+    run = [*command, sys.executable, "-m", "recorder.render", root]
+    done = subprocess.run(run, capture_output=True, check=False)
     if b"ptrace" in done.stderr:
         pytest.skip("tracing is not allowed here")
     calls = [found.groups() for line in trace.read_text().splitlines() if (found := CALLS.search(line))]
     calls = [(name, detail.replace(f"{root}/", "")) for name, detail in calls if str(root) in detail]
+    return [call for call, _ in itertools.groupby(calls) if call[0] != "openat" or is_read_back(*call)]
+
+
+def is_read_back(_name, detail):
+    return '"staging/' in detail and "O_RDONLY" in detail
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_file_is_durable_and_read_back_before_it_is_linked_and_the_segment_goes_last(root, tmp_path):
+    calls = traced(written(root, everything()), tmp_path / "trace")
     links = [place for place, (name, _) in enumerate(calls) if name.startswith("link")]
     assert len(links) == len(files(root))
     for place in links:
         staged, target = re.findall(r'"([^"]*)"', calls[place][1])
-        assert calls[place - 1][0] == "fsync"
-        assert calls[place - 1][1].endswith(f"<{root}/{staged}>".replace(f"{root}/", ""))
-        assert calls[place + 1] == ("unlink", f'"{staged}"')
-        synced = [detail.split("<")[1].rstrip(">") for _, detail in calls[place + 2 : place + 5]]
-        day = os.path.dirname(target)  # noqa: PTH120 (a text of the trace)
-        assert synced == [day, day.split("/")[0], str(root)]
-    last = [name for name, _ in itertools.islice(calls, links[-1] + 5, None)]
-    assert last == ["fsync", "rename", "fsync", "unlink", "fsync"]
+        day = Path(target).parent
+        around = calls[place - 2 : place + 5]
+        assert [name for name, _ in around] == [
+            "fsync",
+            "read back",
+            calls[place][0],
+            "unlink",
+            *["fsync"] * 3,
+        ]
+        assert around[0][1].endswith(f"<{staged}>")
+        assert f'"{staged}"' in around[1][1]
+        assert around[3][1] == f'"{staged}"'
+        synced = [detail.split("<")[1].rstrip(">") for _, detail in around[4:]]
+        assert synced == [str(day), str(day.parent), str(root)]
+    assert [name for name, _ in calls[links[-1] + 5 :]] == ["fsync", "rename", "fsync", "unlink", "fsync"]
     assert calls[-2] == ("unlink", '"journal/00000001.journal"')

@@ -1,0 +1,127 @@
+"""``ib-recorder verify`` says whole of what is whole, and names what is not."""
+
+import asyncio
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+from daemon import run
+
+from recorder.journal import folder
+from recorder.journal.writer import Journal, now
+from recorder.render import recover
+from recorder.verify import verify
+from recorder.wire.layouts import TICK_PRICE, frame
+
+
+def command(root):
+    return asyncio.run(run("verify", str(root)))
+
+
+@pytest.fixture
+def recording(demo, tmp_path):
+    return shutil.copytree(demo.root, tmp_path / "data")
+
+
+def first_file(root, table):
+    return min((root / table).glob("date=*/*.parquet"))
+
+
+def kinds(root):
+    return {flaw.kind for flaw in verify(root).flaws}
+
+
+def test_the_demo_is_whole(recording):
+    code, output, errors = command(recording)
+    assert (code, errors) == (0, "")
+    assert output.strip().startswith("whole; ")
+
+
+def test_a_missing_file_is_missing_numbers_and_exit_1(recording):
+    gone = first_file(recording, "level1")
+    gone.unlink()
+    code, output, _ = command(recording)
+    assert code == 1
+    assert "missing: numbers " in output
+    assert "NOT whole" in output
+
+
+def test_the_last_files_missing_are_noticed_too(recording):
+    max((recording / "events").glob("date=*/*.parquet")).unlink()
+    assert kinds(recording) == {"missing"}
+
+
+def test_a_file_that_is_there_twice_is_rows_twice(recording):
+    file = first_file(recording, "quotes")
+    elsewhere = file.parent.parent / "date=1999-01-01"
+    elsewhere.mkdir()
+    shutil.copy(file, elsewhere)
+    assert kinds(recording) == {"twice"}
+
+
+def test_a_flipped_byte_of_data_is_never_whole(recording):
+    file = first_file(recording, "trades")
+    content = bytearray(file.read_bytes())
+    with pq.ParquetFile(file) as parquet:
+        last = parquet.metadata.row_group(0).column(parquet.metadata.num_columns - 1)
+    end = last.data_page_offset + last.total_compressed_size // 2
+    for place in range(40, end, end // 9):
+        hurt = content.copy()
+        hurt[place] ^= 0x10
+        file.write_bytes(hurt)
+        assert kinds(recording), f"byte {place} flipped"
+
+
+def test_a_file_with_another_name_denies_its_rows(recording):
+    file = first_file(recording, "midpoints")
+    first, last = map(int, file.stem.split("-"))
+    file.rename(file.with_name(f"{first + 1:019d}-{last:019d}.parquet"))
+    assert "wrong" in kinds(recording)
+
+
+def test_bytes_set_aside_are_told(recording):
+    (recording / "journal" / "set-aside").mkdir()
+    (recording / "journal" / "set-aside" / "00000001.journal").write_bytes(b"?")
+    assert kinds(recording) == {"damaged"}
+
+
+def subscriptions(root, *records):
+    """A recording in which these happened, and one tick."""
+    journal = Journal(root, folder.create(root), fsync_seconds=1, clock=now)
+    journal.control({"kind": "opened"}, row=False)
+    journal.read(frame("178", "now"), now(), 0)
+    for record in records:
+        journal.control(record)
+    journal.read(TICK_PRICE.encode(1, {"tick_type": 1, "price": 1.0, "size": 1, "attribs": 1}), now(), 0)
+    journal.count(1)
+    return journal
+
+
+SUBSCRIBED = {"kind": "subscribed", "symbol": "AAPL", "stream": "level1", "req": 1, "con_id": 5}
+GAP = {"kind": "gap_start", "symbol": "AAPL", "stream": "level1", "reason": "disconnected", "code": None}
+
+
+def test_a_hole_that_no_gap_covers_is_told(tmp_path):
+    subscriptions(tmp_path, SUBSCRIBED, {"kind": "disconnected"}, SUBSCRIBED).close()
+    assert kinds(tmp_path) == {"uncovered"}
+
+
+def test_a_hole_in_a_gap_is_whole(tmp_path):
+    gap = GAP | {"ts_start": 1, "seq_start": 1}
+    subscriptions(tmp_path, SUBSCRIBED, {"kind": "disconnected"}, gap, SUBSCRIBED).close()
+    assert kinds(tmp_path) == set()
+
+
+def test_a_process_that_ended_without_a_word_leaves_a_hole_too(tmp_path):
+    subscriptions(tmp_path, SUBSCRIBED, {"kind": "session_start"}, SUBSCRIBED).close()
+    assert kinds(tmp_path) == {"uncovered"}
+
+
+def test_what_is_still_in_the_journal_counts(tmp_path):
+    journal = subscriptions(tmp_path, SUBSCRIBED)
+    assert verify(tmp_path).flaws == []
+    assert verify(tmp_path).rows == 2
+    journal.close()
+    list(recover(tmp_path))
+    assert verify(tmp_path).flaws == []
+    assert verify(tmp_path).rows == 2
