@@ -247,10 +247,10 @@ def traced(root, trace):
         pytest.skip("tracing is not allowed here")
     calls = [found.groups() for line in trace.read_text().splitlines() if (found := CALLS.search(line))]
     calls = [(name, detail.replace(f"{root}/", "")) for name, detail in calls if str(root) in detail]
-    return [call for call, _ in itertools.groupby(calls) if call[0] != "openat" or is_read_back(*call)]
+    return [call for call, _ in itertools.groupby(calls) if call[0] != "openat" or is_read_back(call[1])]
 
 
-def is_read_back(_name, detail):
+def is_read_back(detail):
     return '"staging/' in detail and "O_RDONLY" in detail
 
 
@@ -265,7 +265,7 @@ def test_a_file_is_durable_and_read_back_before_it_is_linked_and_the_segment_goe
         around = calls[place - 2 : place + 5]
         assert [name for name, _ in around] == [
             "fsync",
-            "read back",
+            "openat",
             calls[place][0],
             "unlink",
             *["fsync"] * 3,
