@@ -89,7 +89,7 @@ def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, in
     rows = 0
     for start, end in zip(bounds.starts.tolist(), bounds.ends.tolist(), strict=True):
         msg_id, *fields = data[start:end].split(b"\0", 3)
-        if msg_id in _CONVERSATION:
+        if fields and msg_id in _CONVERSATION:
             continue
         place = _REQ_POSITION.get(msg_id, 0)
         text = fields[place - 1] if 0 < place <= len(fields) else b""

@@ -1,6 +1,5 @@
 """What fits the account, in the order of the watchlist."""
 
-
 from pathlib import Path
 
 import pytest

@@ -1,6 +1,5 @@
 """What people write wrong, and the exact line they get for it."""
 
-
 from pathlib import Path
 
 import pytest

@@ -1,6 +1,5 @@
 """The frozen config, made without a file."""
 
-
 import pytest
 from pydantic import ValidationError
 

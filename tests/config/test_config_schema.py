@@ -1,6 +1,5 @@
 """The JSON Schema that editors use says what the loader says."""
 
-
 import json
 import subprocess
 import sys

@@ -116,6 +116,12 @@ def test_the_first_message_of_a_request_is_found_at_its_number(data, cuts):
     assert only == fed([HELLO, *pieces], {6, 7, 42})[2]
 
 
+def test_an_id_that_is_not_ended_is_a_row_before_the_first_message_too():
+    tick = frame("1", "6", "7", "1", "2.5", "1", "0")
+    rows, _, first, *_ = fed([HELLO, b"\0\0\0\x019" + tick], {7})
+    assert (rows, first) == (2, {7: 1})
+
+
 def test_what_comes_before_and_with_the_hello_is_no_row():
     banner = frame("a", "b", "c")
     assert (0, [banner, HELLO], {}, True, b"") == fed([banner + HELLO])
