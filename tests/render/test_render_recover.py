@@ -255,3 +255,17 @@ def test_after_recovery_a_new_recorder_goes_on_without_a_hole(root):
     assert seqs == list(range(1, second.seq))
     (started,) = (row for row in recorded(root)["events"] if row["text"] == "y")
     assert content(started)["kind"] == "session_start"
+
+
+def test_a_segment_that_was_published_before_is_only_taken_away(root):
+    """Killed between checkpoint and unlink; meanwhile its files have been merged into others."""
+    written(root, long_tape(2))
+    first = folder.segments(root)[0].read_bytes()
+    list(recover(root))
+    before = recorded(root)
+    for path in root.glob("level1/date=*/*.parquet"):
+        path.rename(path.with_name(f"merged-{path.name}"))
+    folder.segment_path(root, 1).write_bytes(first)
+    list(recover(root))
+    assert recorded(root) == before
+    nothing_left(root)
