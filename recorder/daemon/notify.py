@@ -1,7 +1,14 @@
-"""systemd's readiness protocol (sd_notify): one datagram a message, nothing when not started by systemd."""
+"""systemd's readiness protocol (sd_notify): one datagram a message, nothing when not started by systemd.
+
+Rule: recording waits for nobody. A systemd that does not listen is told again at the next sign of life.
+"""
 
 import os
 import socket
+
+import structlog
+
+log = structlog.get_logger("recorder")
 
 
 def notify(message: str) -> None:
@@ -11,8 +18,12 @@ def notify(message: str) -> None:
         return
     # An abstract socket's name begins with a NUL byte, which the environment writes as @.
     path = f"\0{address[1:]}" if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
-        link.sendto(message.encode(), path)
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    try:
+        with socket.socket(socket.AF_UNIX, kind) as link:
+            link.sendto(message.encode(), path)
+    except OSError as error:
+        log.warning("systemd does not hear the recorder", socket=address, reason=error.strerror)
 
 
 def watchdog_seconds() -> float | None:

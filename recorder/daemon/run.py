@@ -26,7 +26,7 @@ from recorder.journal.writer import Journal, now
 _LATE_SECONDS = 3600
 """Timed work that comes late by less is still done: a busy loop must not cost a flush."""
 
-_MANY_SEGMENTS = 8
+_MANY_SEGMENTS = 24
 """So many sealed segments are rendered before their time: starting the renderer costs as much as half a segment."""
 
 log = structlog.get_logger("recorder")
