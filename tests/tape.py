@@ -54,20 +54,25 @@ class Tape:
 
     def read(self, data):
         """The bytes of one read."""
-        self.add("R", data, len(self._sieve.tail))
+        self.add("R", data, *self._sieve.skip(data))
         self.seq += self._sieve.feed(data).rows
         self.state.hello = self._sieve.hello
 
     def roll(self):
         """End the segment and begin the next."""
+        self.seal()
         self._begin()
         if self._sieve.tail:
             self.add("T", self._sieve.tail)
 
-    def add(self, kind, payload, carry=0):
+    def seal(self):
+        """The segment's last record; without it the recorder was killed."""
+        self.control("sealed", row=False)
+
+    def add(self, kind, payload, skip=0, skip_rows=0):
         """One record."""
         self.ts += 1000
-        self.segments[-1].append(Record(kind, self.ts, self.seq, payload, carry))
+        self.segments[-1].append(Record(kind, self.ts, self.seq, payload, skip, skip_rows))
 
     def contents(self):
         """The bytes of each segment."""

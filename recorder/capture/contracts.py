@@ -51,7 +51,15 @@ _NUMBERS = "multiplier strike min_tick coupon min_size size_increment".split()
 
 
 class DetailsError(ValueError):
-    """A contract details message that does not have IB's layout."""
+    """A contract details message that does not have IB's layout.
+
+    Attributes:
+        req: whose it is; None where that cannot be read either.
+    """
+
+    def __init__(self, message: str, req: int | None) -> None:
+        super().__init__(message)
+        self.req = req
 
 
 def question(line: Line) -> dict[str, Any]:
@@ -91,9 +99,27 @@ def details(frame: bytes, server_version: int) -> tuple[int, Details]:
         del fields[2 + place]
         names = [name for name in names if not name.endswith("size") and "size_inc" not in name]
     try:
-        return int(fields[1]), dict(_paired(names, fields[2:]))
+        req = int(fields[1])
+    except (ValueError, IndexError):
+        raise DetailsError("contract details of no request", None) from None
+    try:
+        found = dict(_paired(names, fields[2:]))
+        int(found["con_id"])
     except (ValueError, IndexError) as error:
-        raise DetailsError(f"contract details of {len(fields)} fields: {error}") from None
+        raise DetailsError(f"contract details that do not read: {error}", req) from None
+    return req, found
+
+
+def end_of_details(frame: bytes) -> int:
+    """Request id of a message 52.
+
+    Raises:
+        DetailsError: there is none in it.
+    """
+    try:
+        return int(frame[4:].split(b"\0")[2])
+    except (ValueError, IndexError):
+        raise DetailsError("an end of contract details of no request", None) from None
 
 
 def _paired(names: list[str], fields: list[str]) -> Iterator[tuple[str, str]]:
@@ -112,8 +138,8 @@ def instrument(found: Details, symbol: str) -> dict[str, Any]:
     row: dict[str, Any] = {name: found.get(name) or None for name in _TEXTS}
     row |= {name: _number(found.get(name)) for name in _NUMBERS}
     row["long_name"] = _unescaped(found.get("long_name", "")) or None
-    row["expiry"] = _words(found.get("last_trade", ""))[:1][0] if found.get("last_trade") else None
-    row["under_con_id"] = int(found.get("under_con_id") or 0) or None
+    row["expiry"] = _date(found.get("last_trade", "")) or None
+    row["under_con_id"] = int(_number(found.get("under_con_id")) or 0) or None
     return row | {"symbol": symbol, "con_id": int(found["con_id"])}
 
 
@@ -128,9 +154,7 @@ def contract(found: Details, line: Line) -> dict[str, Any]:
         "conId": int(found["con_id"]),
         "secType": sec_type,
         "symbol": found.get("symbol", ""),
-        "lastTradeDateOrContractMonth": ""
-        if sec_type == "BOND"
-        else (_words(found.get("last_trade", "")) or [""])[0],
+        "lastTradeDateOrContractMonth": "" if sec_type == "BOND" else _date(found.get("last_trade", "")),
         "strike": _number(found.get("strike")) or 0.0,
         "right": found.get("right", ""),
         "multiplier": found.get("multiplier", ""),
@@ -166,8 +190,10 @@ def candidate(found: Details) -> str:
     )
 
 
-def _words(text: str) -> list[str]:
-    return text.replace("-", " ").split()
+def _date(last_trade: str) -> str:
+    """``20261218`` of ``20261218 15:30 US/Eastern`` and of ``20261218-15:30-US/Eastern``."""
+    words = last_trade.replace("-", " ").split()
+    return words[0] if words else ""
 
 
 def _number(text: str | None) -> float | None:
@@ -178,8 +204,9 @@ def _number(text: str | None) -> float | None:
 
 
 def _unescaped(text: str) -> str:
-    r"""IB writes what is not ASCII as \uXXXX."""
+    r"""IB writes what is not ASCII as \uXXXX, what is beyond 16 bits as two of them."""
     try:
-        return text.encode("ascii").decode("unicode-escape")
+        units = text.encode("ascii").decode("unicode-escape")
     except UnicodeError:
         return text
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -76,18 +76,17 @@ class Gateway:
         self._client = self._ib.client
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._in_use = self._heard = False
+        self._complaint = ""
         # ib_async holds bound methods weakly and swallows what handlers raise: so the handlers are
         # guarded, and kept here.
-        self._handlers = [
-            self._guard(self._on_data),
-            self._guard(self._on_error),
-            self._guard(self._on_closed),
-        ]
-        on_data, on_error, on_closed = self._handlers
+        handlers = (self._on_data, self._on_error, self._on_closed, self._on_api_error)
+        self._handlers = [self._guard(handler) for handler in handlers]
+        on_data, on_error, on_closed, on_api_error = self._handlers
         self._client.conn.hasData.clear()
         self._client.conn.hasData += on_data
         self._client.conn.disconnected += on_closed
         self._ib.errorEvent += on_error
+        self._client.apiError += on_api_error
 
     async def connect(self, host: str, port: int, client_id: int, patience: float) -> int:
         """Connect, waiting at most ``patience`` seconds for each answer; returns the server's protocol version.
@@ -106,8 +105,8 @@ class Gateway:
             connecting.cancel()
             self.drop("cancelled")
             raise
-        if error:
-            reason = self._why(connecting, host, port, patience)
+        if error or self._lost.done() or not self.connected:
+            reason = self._why(connecting, f"{host}:{port}", patience)
             self.drop(str(reason))
             raise reason
         version = int(self._client.serverVersion())
@@ -118,20 +117,23 @@ class Gateway:
             )
         return version
 
-    def _why(self, connecting: "asyncio.Future[None]", host: str, port: int, patience: float) -> ConnectError:
-        where = f"{host}:{port}"
+    def _why(self, connecting: "asyncio.Future[None]", where: str, patience: float) -> ConnectError:
         if self._in_use:
             return ConnectError("client id is in use by another program", codes.CLIENT_ID_IN_USE)
+        return ConnectError(self._reason(connecting, where, patience))
+
+    def _reason(self, connecting: "asyncio.Future[None]", where: str, patience: float) -> str:
+        if self._complaint:
+            return f"{where} {self._complaint}"
         if connecting.cancelled():
-            return ConnectError(
-                f"{where} closed the connection at once: is this host a trusted IP of the API?"
-            )
+            return f"{where} closed the connection at once: is this host a trusted IP of the API?"
         error = connecting.exception()
+        if error is None:
+            return f"{where} closed the connection right after the log-in: is it restarting?"
         if isinstance(error, ConnectionRefusedError):
-            return ConnectError(f"nothing listens on {where}: is the gateway running, is its API port open?")
-        if isinstance(error, TimeoutError):
-            return ConnectError(f"{where} {self._silence()} (waited {patience:g} s)")
-        return ConnectError(f"{where}: {error}")
+            return f"nothing listens on {where}: is the gateway running, is its API port open?"
+        silent = isinstance(error, TimeoutError)
+        return f"{where} {self._silence()} (waited {patience:g} s)" if silent else f"{where}: {error}"
 
     def _silence(self) -> str:
         if self._heard:
@@ -217,13 +219,26 @@ class Gateway:
             return
         self._heard = True
         for frame in self._listener.received(data):
+            self._hand_on(frame)
+
+    def _hand_on(self, frame: bytes) -> None:
+        """ib_async takes the conversation apart; what it stumbles over is no gateway's, and no error of ours."""
+        try:
             self._client._onSocketHasData(frame)  # noqa: SLF001 - the seam; see the module's docstring
+        except Exception as error:  # noqa: BLE001 - it converts and unpacks whatever comes
+            self._complaint = f"sent what no gateway sends ({error})"
+            self.drop(self._complaint)
 
     def _on_error(self, req: int, code: int, text: str, _contract: object) -> None:
         if code == codes.CLIENT_ID_IN_USE:
             self._in_use = True
             self._end(text)
         self._listener.said(req, code, text)
+
+    def _on_api_error(self, message: str) -> None:
+        if "version must be" in message:
+            self._complaint = f"speaks too old a protocol version: {message}"
+            self.drop(self._complaint)
 
     def _on_closed(self, message: str) -> None:
         self._end(message or "the gateway closed the connection")

@@ -1,8 +1,9 @@
-"""What is subscribed, and every hole: each line's stream is either live or in an open gap.
+"""What is subscribed, and every hole: what has been live is live, or in an open gap.
 
 Rules:
 - The ledger only writes records; what follows from them is the journal's state, the same that a restart finds.
 - A gap opens at the last bytes that came and closes at the line's first message.
+- It is opened before the record that ends the stream: a process killed between the two leaves a gap, never a hole.
 """
 
 from dataclasses import dataclass, field
@@ -32,12 +33,9 @@ class Ledger:
 
     def begin(self, checkpoint: Checkpoint, version: str) -> None:
         """A recorder starts; what was live when the last one ended without a word has a gap since."""
-        self.event("session_start", f"ib-recorder {version}")
-        previous = checkpoint.state
-        for req in sorted(previous.live):
-            request = previous.requests[req]
-            key = (request.symbol, request.stream)
+        for key in self._live().values():
             self._open(key, checkpoint.last_ts, checkpoint.next_seq - 1, "restart")
+        self.event("session_start", f"ib-recorder {version}")
 
     def subscribed(
         self, req: int, key: Key, con_id: int, text: str, *, show: str = "", alias: str = ""
@@ -52,12 +50,19 @@ class Ledger:
         if open_gaps:
             self.waiting[req] = open_gaps
 
+    def unsubscribed(self, req: int, ts: int) -> None:
+        """A stream has been cancelled, because the recorder stops; ``ts`` is when the last bytes came."""
+        request = self.journal.state.requests[req]
+        self.waiting.pop(req, None)
+        self._open((request.symbol, request.stream), ts, self.journal.seq - 1, "restart")
+        self.event("unsubscribed", None, symbol=request.symbol, stream=request.stream, req=req)
+
     def refused(self, req: int, code: int, ts: int) -> None:
         """The gateway refuses a stream: nothing will come for it."""
         request = self.journal.state.requests[req]
         self.waiting.pop(req, None)
-        self.journal.control({"kind": "ended", "req": req}, row=False)
         self._open((request.symbol, request.stream), ts, self.journal.seq - 1, "refused", code)
+        self.journal.control({"kind": "ended", "req": req}, row=False)
 
     def missing(self, key: Key, ts: int, reason: str, code: int | None = None) -> None:
         """A stream of the watchlist that is not asked for."""
@@ -65,20 +70,19 @@ class Ledger:
 
     def lost(self, ts: int, reason: str) -> None:
         """The connection is gone, and with it everything that was live; ``ts`` is when the last bytes came."""
-        seq, live = self.journal.seq - 1, self._live()
         self.waiting.clear()
+        self._open_all(ts, "disconnected")
         self.event("disconnected", reason)
-        for key in live.values():
-            self._open(key, ts, seq, "disconnected")
 
     def end(self, ts: int) -> None:
-        """The recorder stops; what was live has been cancelled."""
-        seq, live = self.journal.seq - 1, self._live()
-        for req, (symbol, stream) in live.items():
-            self.event("unsubscribed", None, symbol=symbol, stream=stream, req=req)
+        """The recorder stops."""
+        self._open_all(ts, "restart")
         self.event("session_end", "stopped")
-        for key in live.values():
-            self._open(key, ts, seq, "restart")
+
+    def _open_all(self, ts: int, reason: str) -> None:
+        seq = self.journal.seq - 1
+        for key in self._live().values():
+            self._open(key, ts, seq, reason)
 
     def _live(self) -> dict[int, Key]:
         state = self.journal.state

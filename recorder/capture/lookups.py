@@ -9,7 +9,8 @@ from recorder.capture.gateway import Gateway
 from recorder.journal.writer import Journal
 from recorder.wire.messages import BOND_CONTRACT, CONTRACT, CONTRACT_END
 
-_OWN = {str(msg_id).encode() for msg_id in (CONTRACT, BOND_CONTRACT, CONTRACT_END)}
+_END = str(CONTRACT_END).encode()
+_OWN = {str(CONTRACT).encode(), str(BOND_CONTRACT).encode(), _END}
 
 
 class LookupFailedError(Exception):
@@ -56,30 +57,31 @@ class Lookups:
         msg_id = frame[4:].split(b"\0", 1)[0]
         if msg_id not in _OWN:
             return False
-        if msg_id == str(CONTRACT_END).encode():
-            ended = self._ended.get(int(frame[4:].split(b"\0")[2]))
-            if ended is not None and not ended.done():
-                ended.set_result(None)
-            return True
         try:
-            req, found = contracts.details(frame, self._version)
+            if msg_id == _END:
+                self._answer(contracts.end_of_details(frame), None)
+            else:
+                req, found = contracts.details(frame, self._version)
+                self._found.get(req, []).append(found)
         except contracts.DetailsError as error:
-            self._fail(LookupFailedError(str(error)))
-        else:
-            self._found.get(req, []).append(found)
+            if error.req is not None:
+                self._answer(error.req, LookupFailedError(str(error)))
         return True
 
     def said(self, req: int, code: int, text: str) -> None:
         """An error may be a lookup's answer."""
-        ended = self._ended.get(req)
-        if ended is not None and not ended.done():
-            ended.set_exception(LookupFailedError(text, code))
+        self._answer(req, LookupFailedError(text, code))
 
     def close(self, reason: str) -> None:
         """The connection ended: nothing more will be answered."""
-        self._fail(ConnectionError(reason))
+        for req in list(self._ended):
+            self._answer(req, ConnectionError(reason))
 
-    def _fail(self, error: Exception) -> None:
-        for ended in self._ended.values():
-            if not ended.done():
-                ended.set_exception(error)
+    def _answer(self, req: int, error: Exception | None) -> None:
+        ended = self._ended.get(req)
+        if ended is None or ended.done():
+            return
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)

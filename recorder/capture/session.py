@@ -63,6 +63,7 @@ class Session:
         self._lookups: Lookups | None = None
         self._asked: dict[int, Wanted] = {}
         self._subscriptions: dict[int, Subscription] = {}
+        self._refused: dict[Wanted, int] = {}
         self._tick_by_tick_at: dict[int, float] = {}
         self._reads = 0
         self._refused_client_id = 0
@@ -116,6 +117,7 @@ class Session:
         wanted = self._asked.get(req)
         if wanted is not None and code in codes.REFUSED:
             self._asked.pop(req)
+            self._refused[wanted] = req
             self._ledger.refused(req, code, self._tap.last_ts)
             self._park(wanted, f"{text} ({code})")
         elif wanted is None and req < 0:
@@ -155,7 +157,6 @@ class Session:
 
     async def _listen(self, gateway: Gateway) -> None:
         """Subscribe and keep alive until the connection is lost or ``stop``; then take leave of it."""
-        gateway.ask_data_type(self._config.gateway.market_data_type)
         tasks = [self._guarded(work, gateway) for work in (self._keep_subscribed, self._keep_alive)]
         stopping = asyncio.ensure_future(self._stop.wait())
         lost = asyncio.ensure_future(gateway.until_lost())
@@ -171,6 +172,7 @@ class Session:
         self._lookups = None
         self._asked.clear()
         self._subscriptions.clear()
+        self._refused.clear()
 
     def _lose(self, reason: str) -> None:
         self.phase = f"disconnected: {reason}"
@@ -179,9 +181,13 @@ class Session:
             self._ledger.lost(self._tap.last_ts, reason)
 
     async def _leave(self, gateway: Gateway) -> None:
-        for req, subscription in self._subscriptions.items():
-            if req in self._asked:
-                gateway.cancel(req, subscription)
+        """Cancel everything at IB's pace, and listen a little longer: what was sent already is still recorded."""
+        for req in list(self._asked):
+            if not gateway.connected:
+                return
+            self._ledger.unsubscribed(req, self._tap.last_ts)
+            gateway.cancel(req, self._subscriptions[req])
+            await asyncio.sleep(_PACE_SECONDS)
         await asyncio.sleep(_LAST_TICKS_SECONDS)
         gateway.drop("the recorder stops")
 
@@ -212,17 +218,17 @@ class Session:
 
     async def _keep_subscribed(self, gateway: Gateway) -> None:
         """Ask for what is known; ask again later about what was refused or not answered."""
+        gateway.ask_data_type(self._config.gateway.market_data_type)
         while True:
             lookups = [asyncio.create_task(self._qualify(index)) for index in self.watchlist.unknown()]
             try:
                 if lookups:
                     await asyncio.wait(lookups, timeout=_FIRST_ANSWERS_SECONDS)
-                await self._subscribe(gateway)
+                await self._subscribe(gateway, lookups)
                 answered = all(await asyncio.gather(*lookups))
             finally:
                 for lookup in lookups:
                     lookup.cancel()
-            await self._subscribe(gateway)
             self.phase = f"connected, {len(self._asked)} streams subscribed, {len(self.parked)} refused"
             log.info("subscribed", streams=len(self._asked), refused=len(self.parked))
             await asyncio.sleep(_RETRY_SECONDS if answered else _ASK_AGAIN_SECONDS)
@@ -250,19 +256,30 @@ class Session:
         self._ledger.event("qualified", contracts.candidate(found), symbol=name, instrument=row)
         return True
 
-    async def _subscribe(self, gateway: Gateway) -> None:
-        """Ask for each stream as soon as IB's pace allows, in watchlist order among those it allows."""
+    async def _subscribe(self, gateway: Gateway, lookups: list["asyncio.Task[bool]"]) -> None:
+        """Ask for each stream as soon as IB's pace allows, in watchlist order among those that may be asked for.
+
+        Ends when nothing is left to ask for and every lookup has been answered.
+        """
         loop = asyncio.get_running_loop()
-        asked = list(self._asked.values())
-        waiting = [one for one in self.watchlist.known() if one not in asked]
-        while waiting:
-            due = [self._due(one) for one in waiting]
-            first = next((i for i, at in enumerate(due) if at <= loop.time()), None)
-            if first is None:
-                await asyncio.sleep(min(due) - loop.time())
-                continue
-            self._subscribe_one(waiting.pop(first), gateway)
-            await asyncio.sleep(_PACE_SECONDS)
+        tried: set[Wanted] = set()
+        while True:
+            open_lookups = [lookup for lookup in lookups if not lookup.done()]
+            waiting = [
+                one for one in self.watchlist.known() if one not in tried and one not in self._asked.values()
+            ]
+            if not waiting and not open_lookups:
+                return
+            first = min(waiting, key=lambda one: max(self._due(one), loop.time()), default=None)
+            pause = _ASK_AGAIN_SECONDS if first is None else self._due(first) - loop.time()
+            if first is not None and pause <= 0:
+                tried.add(first)
+                self._subscribe_one(first, gateway)
+                await asyncio.sleep(_PACE_SECONDS)
+            elif open_lookups:
+                await asyncio.wait(open_lookups, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(pause)
 
     def _due(self, wanted: Wanted) -> float:
         if not is_tick_by_tick(wanted):
@@ -275,6 +292,9 @@ class Session:
         if is_tick_by_tick(wanted):
             self._tick_by_tick_at[con_id] = loop.time() + TICK_BY_TICK_SECONDS
         subscription = self.watchlist.subscription(wanted)
+        refused = self._refused.pop(wanted, None)
+        if refused is not None:  # IB may go on sending for what it refused: never ask for the same twice
+            gateway.cancel(refused, self._subscriptions[refused])
         key = (self.watchlist.name(wanted.index), wanted.stream.kind)
         req = gateway.new_request()
         self._ledger.subscribed(
@@ -330,7 +350,7 @@ class Session:
         reason = str(error)
         self._refused_client_id += error.code == codes.CLIENT_ID_IN_USE
         self.phase = f"not connected: {reason}"
-        if reason != previous:
+        if reason != previous and not self._stop.is_set():
             log.warning("no connection, trying again", reason=reason)
             self._ledger.event("connect_failed", reason, code=error.code)
         return reason

@@ -61,7 +61,7 @@ class Tap:
         """
         journal, sieve = self.journal, self._sieve
         ts = self._now()
-        journal.read(data, ts, len(sieve.tail))
+        journal.read(data, ts, *sieve.skip(data))
         sifted = sieve.feed(data, watched)
         first = {req: journal.seq + rows for req, rows in sifted.first.items()}
         journal.count(sifted.rows)

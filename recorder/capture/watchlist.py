@@ -87,12 +87,21 @@ class Watchlist:
             listed = "; ".join(contracts.candidate(found) for found in answers[:8])
             more = f"; and {len(answers) - 8} more" if len(answers) > 8 else ""
             raise UnfitError(f"{line.title}: ambiguous, {len(answers)} contracts fit: {listed}{more}")
-        # A continuous future has the local symbol of the future it stands for, which may be a line as well.
-        for name in (contracts.name(line, answers[0]), line.title):
-            if name not in self._taken(index):
-                self.found[index] = (name, answers[0])
+        name = contracts.name(line, answers[0])
+        for free in (line.title,) if self._stands_for_another(index) else (name, line.title):
+            if free not in self._taken(index):
+                self.found[index] = (free, answers[0])
                 return answers[0]
         raise UnfitError(f"{line.title}: another line of the watchlist has this name already; give it a name")
+
+    def _stands_for_another(self, index: int) -> bool:
+        """A continuous future has the local symbol of the future in front, which may be a line as well.
+
+        The watchlist alone decides which of the two is called so, not whose answer comes first.
+        """
+        line = self.config.watchlist[index]
+        futures = [other.symbol for other in self.config.watchlist if other.type == "future"]
+        return line.label is None and line.type == "continuous_future" and line.symbol in futures
 
     def _taken(self, index: int) -> set[str]:
         found = {name for other, (name, _) in self.found.items() if other != index}

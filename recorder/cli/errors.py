@@ -15,6 +15,7 @@ FAILED = 1
 def told() -> Iterator[None]:
     """Run a command; turn what a person can mend into a line on standard error and an exit code."""
     from recorder.config import ConfigError
+    from recorder.daemon.renderer import RenderFailedError
     from recorder.journal.folder import NotARecordingError
     from recorder.journal.lock import RootInUseError
     from recorder.simulator import ScriptError
@@ -23,7 +24,7 @@ def told() -> Iterator[None]:
         yield
     except ConfigError as error:
         _leave(str(error), BAD_CONFIG)
-    except (NotARecordingError, RootInUseError, ScriptError) as error:
+    except (NotARecordingError, RenderFailedError, RootInUseError, ScriptError) as error:
         _leave(str(error), FAILED)
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)

@@ -7,6 +7,7 @@ from typing import TextIO
 import structlog
 
 _LIBRARIES = {
+    # Never at DEBUG: ib_async.client would log every frame, account ids among them.
     # ib_async says at ERROR what the session says in its own words, and every notice of the gateway besides.
     "ib_async": logging.CRITICAL,
     "apscheduler": logging.WARNING,
@@ -33,7 +34,7 @@ def configure(*, verbose: bool = False, quiet: bool = False, stream: TextIO | No
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR if quiet else logging.INFO)
     for name, level in _LIBRARIES.items():
-        logging.getLogger(name).setLevel(logging.DEBUG if verbose else level)
+        logging.getLogger(name).setLevel(logging.INFO if verbose else level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

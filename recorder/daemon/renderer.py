@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,10 @@ _ENVIRONMENT = {
 log = structlog.get_logger("recorder.render")
 
 
+class RenderFailedError(RuntimeError):
+    """Not everything could be written out as Parquet; the journal keeps it."""
+
+
 class Renderer:
     """Turns sealed segments into Parquet.
 
@@ -33,35 +36,33 @@ class Renderer:
     def __init__(self, root: Path) -> None:
         self.failed: str | None = None
         self._root = root
-        self._lock = asyncio.Lock()
 
-    async def render(
-        self, before: int | None, progress: Callable[[dict[str, Any]], None] | None = None
-    ) -> None:
-        """Render the segments numbered below ``before``, or all; a failure is logged and tried again next time."""
-        async with self._lock:
-            command = [sys.executable, "-m", "recorder.render", str(self._root)]
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                *([] if before is None else [str(before)]),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=os.environ | _ENVIRONMENT,
-            )
-            said, errors = await process.communicate()
-            for line in said.splitlines():
-                self._tell(json.loads(line), progress)
-            if process.returncode == 0:
-                self.failed = None
-            else:
-                self.failed = (errors.decode(errors="replace").strip().splitlines() or ["it was killed"])[-1]
-                log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
+    async def render(self, before: int | None) -> None:
+        """Render the segments numbered below ``before``, or all; a failure is logged and kept in ``failed``."""
+        command = [sys.executable, "-m", "recorder.render", str(self._root)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *([] if before is None else [str(before)]),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | _ENVIRONMENT,
+            process_group=0,  # Ctrl-C is for the recorder alone
+        )
+        said, errors = await process.communicate()
+        for line in said.splitlines():
+            self._tell(json.loads(line))
+        self.failed = None if process.returncode == 0 else _last_line(errors)
+        if self.failed is not None:
+            log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
 
-    def _tell(self, done: dict[str, Any], progress: Callable[[dict[str, Any]], None] | None) -> None:
+    def _tell(self, done: dict[str, Any]) -> None:
         if done["lost"]:
             log.error("a segment is damaged; kept in journal/set-aside", **done)
         else:
             log.info("written", **done)
-        if progress is not None:
-            progress(done)
+
+
+def _last_line(errors: bytes) -> str:
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it was killed"

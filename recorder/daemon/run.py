@@ -5,6 +5,7 @@ renderer's process makes Parquet of it. At start and at the end the same rendere
 """
 
 import asyncio
+import contextlib
 import signal
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from recorder.capture.session import Session
 from recorder.capture.tap import Tap
 from recorder.config import Config
 from recorder.daemon.notify import notify, watchdog_seconds
-from recorder.daemon.renderer import Renderer
+from recorder.daemon.renderer import Renderer, RenderFailedError
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.lock import locked
@@ -44,6 +45,7 @@ async def record(config: Config, seconds: float | None = None) -> None:
         NotARecordingError, RootInUseError: the root is not ours to write.
         OSError: the root cannot be written.
         JournalError: the disk refused while recording; everything written before is kept.
+        RenderFailedError: not everything could be written out as Parquet; the journal keeps it.
     """
     root = config.storage.root
     folder.create(root)
@@ -56,28 +58,42 @@ class _Daemon:
         self._config = config
         self._root = root
         self._renderer = Renderer(root)
+        self._rendering: asyncio.Task[None] | None = None
         self._waiting = 0
-        self._work: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
     async def run(self, seconds: float | None) -> None:
+        self._listen_to_signals()
         if folder.segments(self._root):
             await self._renderer.render(None)
+        if not self._stopping.is_set():
+            await self._record(seconds)
+        if self._renderer.failed is not None:
+            raise RenderFailedError(f"{self._root}: not all is in Parquet: {self._renderer.failed}")
+
+    async def _record(self, seconds: float | None) -> None:
         checkpoint = self._checkpoint()
         storage = self._config.storage
         self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
         self._tap = Tap(self._journal, self._sealed)
-        self._ledger = Ledger(self._journal)
-        self._ledger.begin(checkpoint, version("ib-recorder"))
-        self._session = Session(self._config, self._tap, self._ledger)
-        self._listen_to_signals(seconds)
+        ledger = Ledger(self._journal)
+        ledger.begin(checkpoint, version("ib-recorder"))
+        self._session = Session(self._config, self._tap, ledger)
+        ending = asyncio.create_task(self._end_session(seconds))
         scheduler = self._schedule()
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
         try:
             await self._session.run()
         finally:
+            ending.cancel()
             scheduler.shutdown(wait=False)
             await self._finish()
+
+    async def _end_session(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        self._session.stop()
 
     def _checkpoint(self) -> Checkpoint:
         if not folder.segments(self._root):
@@ -87,15 +103,13 @@ class _Daemon:
 
         return resume(self._root)
 
-    def _listen_to_signals(self, seconds: float | None) -> None:
+    def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._session.stop)
+            loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(
             signal.SIGHUP, log.warning, "the watchlist is read at start only; restart to apply"
         )
-        if seconds is not None:
-            loop.call_later(seconds, self._session.stop)
 
     def _schedule(self) -> AsyncIOScheduler:
         defaults = {"misfire_grace_time": _LATE_SECONDS, "coalesce": True, "max_instances": 1}
@@ -109,9 +123,10 @@ class _Daemon:
     async def _seal(self) -> None:
         try:
             self._tap.seal()
-            self._render_sealed()
         except OSError as error:
             self._session.failed(error)
+        if self._waiting or self._renderer.failed is not None:
+            self._render()
 
     async def _sign_of_life(self) -> None:
         """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd hears nothing.
@@ -121,16 +136,16 @@ class _Daemon:
         notify(f"WATCHDOG=1\nSTATUS={self._session.phase}, {self._tap.messages} messages")
 
     def _sealed(self) -> None:
-        """A segment was sealed by its size: rendered with the next flush, or sooner if many are waiting."""
+        """A segment was sealed: rendered with the next flush, or sooner if many are waiting."""
         self._waiting += 1
         if self._waiting >= _MANY_SEGMENTS:
-            self._render_sealed()
+            self._render()
 
-    def _render_sealed(self) -> None:
-        self._waiting = 0
-        task = asyncio.get_running_loop().create_task(self._renderer.render(self._journal.index))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+    def _render(self) -> None:
+        """Start the renderer; while one runs, what is sealed meanwhile waits for the next."""
+        if self._rendering is None or self._rendering.done():
+            self._waiting = 0
+            self._rendering = asyncio.create_task(self._renderer.render(self._journal.index))
 
     async def _finish(self) -> None:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
@@ -139,7 +154,7 @@ class _Daemon:
             self._journal.close()
         except OSError as error:
             log.error("the last seconds may not be on disk", reason=str(error))
-        if self._work:
-            await asyncio.gather(*self._work)
+        if self._rendering is not None:
+            await self._rendering
         await self._renderer.render(None)
         log.info("stopped", messages=self._tap.messages)

@@ -25,7 +25,7 @@ HEADER_SIZE = 32
 _HEADER = struct.Struct("<4sIIIqQ")
 _CHECKED = struct.Struct("<IIqQ")
 _PREAMBLE = len(SEGMENT_MAGIC) + 8
-_MOST_CARRY = 0xFFFFFF
+_MOST_SKIP = 0x7FFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,18 @@ class Record:
         ts: when it was written, microseconds since 1970 UTC.
         seq: number of the first row that the payload holds, or that the next record will.
         payload: wire bytes or JSON.
-        carry: of an R record, how many bytes of an unfinished frame came before it; 0: it begins with a frame.
-            Written in 24 bits, so the few longest frames there can be say 16,777,215.
+        skip: of an R record, how many bytes from its first one on the next frame begins; what stands before belongs
+            to a frame that began in an earlier read. More than the payload has: no frame begins in it, or none
+            that can be read without what came before. Written in 23 bits.
+        skip_rows: 1 if the frame that ends at ``skip`` is a row, else 0.
     """
 
     kind: Kind
     ts: int
     seq: int
     payload: bytes
-    carry: int = 0
+    skip: int = 0
+    skip_rows: int = 0
 
     def json(self) -> dict[str, Any]:
         """The payload of an S or C record."""
@@ -77,7 +80,7 @@ def preamble() -> bytes:
 
 def header(salt: bytes, record: Record) -> bytes:
     """The 32 bytes before a record's payload. The salt keeps stale bytes of reused disk space from counting."""
-    kind = ord(record.kind) | min(record.carry, _MOST_CARRY) << 8
+    kind = ord(record.kind) | min(record.skip, _MOST_SKIP) << 8 | record.skip_rows << 31
     checked = (len(record.payload), kind, record.ts, record.seq)
     checksum = zlib.crc32(record.payload, zlib.crc32(_CHECKED.pack(*checked), zlib.crc32(salt)))
     return _HEADER.pack(RECORD_MAGIC, checksum, *checked)
@@ -114,7 +117,7 @@ def _record_at(segment: bytes, at: int, salt: bytes) -> Record | None:
     expected = zlib.crc32(payload, zlib.crc32(segment[at + 8 : begin], zlib.crc32(salt)))
     if checksum != expected:
         return None
-    return Record(cast("Kind", chr(kind & 0xFF)), ts, seq, payload, kind >> 8)
+    return Record(cast("Kind", chr(kind & 0xFF)), ts, seq, payload, kind >> 8 & _MOST_SKIP, kind >> 31)
 
 
 def _next_record(segment: bytes, at: int, salt: bytes) -> int:

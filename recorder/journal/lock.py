@@ -1,4 +1,4 @@
-"""One recorder a root."""
+"""One recorder a root, and one renderer; the kernel lets go of a lock when its process ends, however it ends."""
 
 import fcntl
 import os
@@ -13,14 +13,12 @@ class RootInUseError(RuntimeError):
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Hold ``root`` for this process; the kernel lets go when the process ends, however it ends.
+    """Hold ``root`` for this process.
 
     Raises:
         RootInUseError: someone else holds it; the message says who.
     """
-    path = root / "journal" / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    with _opened(root / "journal" / "lock") as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -29,5 +27,23 @@ def locked(root: Path) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
+
+
+@contextmanager
+def rendering(root: Path) -> Iterator[None]:
+    """Hold the segments of ``root``; whoever holds them already is waited for.
+
+    A lock of its own, because a renderer outlives a recorder that is killed, and the next one starts another.
+    """
+    with _opened(root / "journal" / "render.lock") as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)

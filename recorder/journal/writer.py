@@ -33,7 +33,7 @@ class Journal:
         self.root = root
         self.index = checkpoint.next_segment
         self.seq = checkpoint.next_seq
-        self.state = State(gaps=dict(checkpoint.state.gaps))
+        self.state = State.restore(checkpoint.state.snapshot())
         self.size = 0
         self.rows = 0
         self.clock = clock
@@ -47,20 +47,20 @@ class Journal:
         """The segment being written."""
         return segment_path(self.root, self.index)
 
-    def append(self, kind: Kind, payload: bytes, ts: int, carry: int = 0) -> None:
+    def append(self, kind: Kind, payload: bytes, ts: int, skip: int = 0, skip_rows: int = 0) -> None:
         """Write one record.
 
         Raises:
             JournalError: the disk is full or broken. The segment ends with its last whole record.
         """
         self._syncer.check()
-        head = segment_format.header(self._salt, Record(kind, ts, self.seq, payload, carry))
+        head = segment_format.header(self._salt, Record(kind, ts, self.seq, payload, skip, skip_rows))
         self._write((head, payload))
         self._syncer.wrote(self._descriptor)
 
-    def read(self, data: bytes, ts: int, carry: int) -> None:
-        """Write the bytes of one socket read; ``carry`` bytes of an unfinished frame came before them."""
-        self.append("R", data, ts, carry)
+    def read(self, data: bytes, ts: int, skip: int = 0, skip_rows: int = 0) -> None:
+        """Write the bytes of one socket read; the first ``skip`` belong to a frame that began in an earlier one."""
+        self.append("R", data, ts, skip, skip_rows)
 
     def control(self, record: dict[str, Any], ts: int | None = None, *, row: bool = True) -> None:
         """Write one control record and fold it into the state; ``row``: it becomes a row of ``events``."""
@@ -81,6 +81,7 @@ class Journal:
         """
         if self.rows == 0:
             return False
+        self._seal()
         sealed = self._descriptor
         self.index += 1
         self._open()
@@ -90,14 +91,22 @@ class Journal:
         return True
 
     def close(self) -> None:
-        """Sync and close; the segment stays for the renderer.
+        """Seal, sync and close; the segment stays for the renderer.
 
         Raises:
-            JournalError: the last bytes could not be made durable.
+            JournalError: the last bytes could not be written or made durable.
         """
-        self._syncer.retire(self._descriptor)
-        self._syncer.close()
+        try:
+            if self.size:
+                self._seal()
+        finally:
+            self._syncer.retire(self._descriptor)
+            self._syncer.close()
         self._syncer.check()
+
+    def _seal(self) -> None:
+        """The last record, so that the next row's number is known even if the rows before it get damaged."""
+        self.control({"kind": "sealed"}, row=False)
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC

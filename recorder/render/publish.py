@@ -98,8 +98,12 @@ def publish(root: Path, partition: Partition) -> Published:
 
 
 def write(path: Path, rows: pa.Table, table: str) -> None:
-    """Write and fsync one file, encoded as measured best for ticks; texts come out as plain strings."""
-    with path.open("wb") as file:
+    """Write and fsync one file, encoded as measured best for ticks; texts come out as plain strings.
+
+    Always a new file: one of that name left by a killed renderer may be a published file's other name.
+    """
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
         with pq.ParquetWriter(file, rows.schema, **_encoding(rows)) as writer:
             writer.write_table(rows, row_group_size=ROW_GROUP)
             writer.add_key_value_metadata({"ib-recorder.format": str(FORMAT), "ib-recorder.table": table})

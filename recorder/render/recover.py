@@ -2,6 +2,7 @@
 
 Rule: one way for all three. A segment goes only when all its rows are durably in their tables and the checkpoint
 says what comes after it; being killed anywhere in between means doing the same again, with the same result.
+One at a time: whoever comes while another renders the same root waits for it.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.format import NotASegmentError
+from recorder.journal.lock import rendering
 from recorder.render.publish import Published, partitions, publish
 from recorder.render.tables import Rendered, render
 from recorder.schema import MARKET_TABLES
@@ -26,7 +28,7 @@ class Recovered:
         segment: its file name.
         bytes: its size.
         rows: rows of market data in it.
-        lost: bytes in it that could not be read; the segment is then kept in ``journal/set-aside``.
+        lost: bytes in it that damage kept from becoming rows; the segment is then kept in ``journal/set-aside``.
         files: the files published.
         seconds: how long it took.
     """
@@ -46,20 +48,23 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
         NotARecordingError: ``root`` is no recording.
         PublishError, OSError: a file could not be published; its segment stays.
     """
-    checkpoint = folder.load(root)
-    for path in folder.segments(root):
-        if before is None or folder.number(path) < before:
-            yield _recover_one(root, path, checkpoint)
+    folder.load(root)  # a folder that is no recording gets no lock file
+    with rendering(root):
+        checkpoint = folder.load(root)
+        for path in folder.segments(root):
+            if before is None or folder.number(path) < before:
+                yield _recover_one(root, path, checkpoint)
 
 
 def resume(root: Path) -> Checkpoint:
     """Where recording goes on: the checkpoint, and behind it whatever segments could not be rendered yet."""
-    checkpoint = folder.load(root)
-    for path in folder.segments(root):
-        with contextlib.suppress(NotASegmentError):
-            _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
-        checkpoint.next_segment = max(checkpoint.next_segment, folder.number(path) + 1)
-    return checkpoint
+    with rendering(root):
+        checkpoint = folder.load(root)
+        for path in folder.segments(root):
+            with contextlib.suppress(NotASegmentError):
+                _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
+            checkpoint.next_segment = max(checkpoint.next_segment, folder.number(path) + 1)
+        return checkpoint
 
 
 def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
@@ -78,14 +83,13 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     files = [] if behind else [publish(root, part) for part in parts]
     _fold(checkpoint, rendered)
     _advance(root, checkpoint, folder.number(path))
-    lost = sum(damage.size for damage in rendered.damage)
-    if lost:
+    if rendered.lost:
         _set_aside(root, path)
     else:
         path.unlink()
         folder.sync_folder(path.parent)
     rows = sum(len(rendered.tables[name]) for name in MARKET_TABLES if name in rendered.tables)
-    return Recovered(path.name, len(content), rows, lost, files, time.perf_counter() - began)
+    return Recovered(path.name, len(content), rows, rendered.lost, files, time.perf_counter() - began)
 
 
 def _advance(root: Path, checkpoint: Checkpoint, number: int) -> None:

@@ -40,13 +40,17 @@ class Frames:
 
 
 class Stretch:
-    """One connection's bytes within a segment."""
+    """One connection's bytes within a segment.
+
+    Attributes:
+        lost: bytes left out because what belongs before or behind them was lost.
+    """
 
     def __init__(self, requests: dict[int, Request], *, hello: bool) -> None:
         self.requests = requests
+        self.lost = 0
         self._hello = hello
         self._aligned = True
-        self._lost = False
         self._broken = False
         self._tail = b""
         self._records: list[Record] = []
@@ -54,18 +58,21 @@ class Stretch:
 
     def add(self, record: Record) -> Iterator[Frames]:
         """Take an R or T record; frames come out when there are enough of them."""
-        if not self._aligned and record.carry:
-            return
-        self._aligned = True
+        if not self._aligned:
+            record = self._align(record)
         self._records.append(record)
         self._bytes += len(record.payload)
         if self._bytes >= CHUNK:
             yield from self.flush()
 
     def lose(self) -> Iterator[Frames]:
-        """Records were lost here: go on with the next read that begins with a frame."""
+        """Records were lost here: go on where the next frame begins.
+
+        No read before the gateway's hello or behind a broken prefix says where one does.
+        """
         yield from self.flush()
-        self._tail, self._aligned, self._lost = b"", False, True
+        self.lost += len(self._tail)
+        self._tail, self._aligned, self._hello, self._broken = b"", False, True, False
 
     def flush(self) -> Iterator[Frames]:
         """The frames completed so far that have not come out yet."""
@@ -81,11 +88,19 @@ class Stretch:
         record_ends = np.cumsum([len(record.payload) for record in records]) + (len(data) - _total(records))
         yield self._number(data, bounds, records, record_ends)
 
+    def _align(self, record: Record) -> Record:
+        """What there is to read of a record when those before it were lost."""
+        self._aligned = record.skip <= len(record.payload)
+        rest = record.payload[record.skip :]
+        self.lost += len(record.payload) - len(rest)
+        return Record(record.kind, record.ts, record.seq + record.skip_rows, rest)
+
     def _number(self, data: bytes, bounds: Bounds, records: list[Record], record_ends: Positions) -> Frames:
         msg_ids = messages.ids(data, bounds)
         rows = messages.is_row(msg_ids)
-        if len(rows) and (self._lost or not self._hello):
-            rows[: self._greeting(data, bounds)] = False
+        if not self._hello:
+            greeting, self._hello = messages.hello_frames(data, bounds)
+            rows[:greeting] = False
         complete = bounds.ends.copy()
         if bounds.broken:
             msg_ids[-1], rows[-1], complete[-1] = messages.NO_ID, True, bounds.starts[-1]
@@ -97,17 +112,6 @@ class Stretch:
         ts = np.array([record.ts for record in records])[of_record]
         kept = Bounds(bounds.starts[rows], bounds.ends[rows], bounds.consumed, bounds.broken)
         return Frames(data, kept, msg_ids[rows], ts[rows], seq[rows], self.requests)
-
-    def _greeting(self, data: bytes, bounds: Bounds) -> int:
-        """How many leading frames are the handshake.
-
-        After a loss the hello is either the first frame, or it went with what was lost.
-        """
-        count, hello = messages.hello_frames(data, bounds)
-        if self._lost and not (hello and count == 1):
-            count = 0
-        self._hello, self._lost = hello or self._lost, False
-        return count
 
 
 def _with_rest(data: bytes, bounds: Bounds) -> Bounds:

@@ -33,6 +33,7 @@ class Rendered:
         last_ts: when its last record was written, microseconds.
         state: the state after its last record.
         damage: the stretches that could not be read.
+        lost: bytes that damage kept from becoming rows: those stretches, and what else there is of frames cut by them.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Rendered:
     last_ts: int = 0
     state: State = field(default_factory=State)
     damage: list[Damage] = field(default_factory=list)
+    lost: int = 0
 
 
 def render(segment: bytes, before: State | None = None) -> Rendered:
@@ -74,6 +76,7 @@ class _Reading:
     def take(self, record: Record | Damage) -> None:
         if isinstance(record, Damage):
             self._rendered.damage.append(record)
+            self._rendered.lost += record.size
             self._keep(self._stretch.lose())
             return
         self._count(record)
@@ -86,7 +89,7 @@ class _Reading:
             self._control(record)
 
     def end(self) -> Rendered:
-        self._keep(self._stretch.flush())
+        self._end_stretch()
         for name, found in self._told.items():
             self._parts[name].append(events.table(name, found))
         self._rendered.tables = {name: _joined(tables) for name, tables in self._parts.items()}
@@ -95,7 +98,7 @@ class _Reading:
     def _count(self, record: Record) -> None:
         rendered = self._rendered
         rendered.first_seq = record.seq if rendered.first_seq < 0 else rendered.first_seq
-        rendered.next_seq = max(rendered.next_seq, record.seq)
+        rendered.next_seq = max(rendered.next_seq, record.seq + record.skip_rows)
         rendered.last_ts = record.ts
 
     def _keep(self, flushed: Iterable[Frames]) -> None:
@@ -105,8 +108,12 @@ class _Reading:
                 if len(table):
                     self._parts[name].append(table)
 
-    def _begin_stretch(self) -> None:
+    def _end_stretch(self) -> None:
         self._keep(self._stretch.flush())
+        self._rendered.lost += self._stretch.lost
+
+    def _begin_stretch(self) -> None:
+        self._end_stretch()
         state = self._rendered.state
         self._stretch = Stretch(state.requests, hello=state.hello)
 

@@ -19,6 +19,9 @@ _FEW_BYTES = 3000
 _TICKS = frozenset({b"1\x006", b"2\x006", b"45\0", b"46\0", b"99\0", b"12\0", b"13\0", b"21\0", b"50\0"})
 """How most frames begin; they only count."""
 
+UNKNOWN = 0x7FFFFF
+"""More bytes than any read has."""
+
 _length_at = struct.Struct(">I").unpack_from
 
 _CONVERSATION = frozenset(str(msg_id).encode() for msg_id in messages.CONVERSATION)
@@ -55,6 +58,22 @@ class Sieve:
         self.tail = b""
         self._broken = False
 
+    def skip(self, read: bytes) -> tuple[int, int]:
+        """Where the first frame begins in a read that comes next, and how many rows (0, 1) end there.
+
+        Behind the end of the read if none begins in it; ``UNKNOWN`` also before the hello and in a broken stream.
+        """
+        if not self.hello or self._broken:
+            return UNKNOWN, 0
+        if not self.tail:
+            return 0, 0
+        head = self.tail[:8] + read[:8]
+        if len(head) < 4:
+            return UNKNOWN, 0
+        end = 4 + _length_at(head)[0]
+        begins = end - len(self.tail)
+        return begins, int(begins <= len(read) and _message_id(head, 4, end) not in _CONVERSATION)
+
     def feed(self, read: bytes, watched: Container[int] = ()) -> Sifted:
         """Take one read; ``watched`` are the request ids whose first message is waited for."""
         if self._broken:
@@ -80,7 +99,7 @@ class Sieve:
             if data[at + 4 : at + 7] in _TICKS:
                 rows += 1
             else:
-                msg_id = data[at + 4 : max(at + 4, data.find(b"\0", at + 4, min(at + 8, end)))]
+                msg_id = _message_id(data, at + 4, end)
                 rows += msg_id not in _CONVERSATION
                 if msg_id in _HANDED_ON:
                     handed_on.append(data[at:end])
@@ -118,6 +137,10 @@ def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, in
             first.setdefault(req, rows)
         rows += 1
     return first
+
+
+def _message_id(data: bytes, start: int, end: int) -> bytes:
+    return data[start : max(start, data.find(b"\0", start, min(start + 4, end)))]
 
 
 def _frame(data: bytes, bounds: Bounds, index: int) -> bytes:

@@ -22,7 +22,8 @@ records = st.lists(
         st.integers(-(2**63), 2**63 - 1),
         st.integers(0, 2**64 - 1),
         st.one_of(st.binary(max_size=200), st.just(RECORD_MAGIC * 9)),
-        st.integers(0, 2**24 - 1),
+        st.integers(0, 2**23 - 1),
+        st.integers(0, 1),
     ),
     max_size=8,
 )
