@@ -29,11 +29,12 @@ def write_config(folder: Path, port: int, *lines: str, flush: float = 300, gatew
     return path
 
 
-async def start(*command: str) -> asyncio.subprocess.Process:
-    """``ib-recorder`` with these arguments."""
+async def start(*command: str, new_group: bool = False) -> asyncio.subprocess.Process:
+    """``ib-recorder`` with these arguments; ``new_group``: as a shell starts it."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "recorder", *command,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        process_group=0 if new_group else None,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from recorder.wire.layouts import frame
 
@@ -24,6 +25,7 @@ class Conversation:
         self.writer.write(data)
 
 
+LookedUp = Callable[[Conversation, str, list[str]], Awaitable[None]]
 Subscribed = Callable[[Conversation, int, list[str]], Awaitable[None]]
 _REQ = {"1": 2, "10": 2, "50": 2, "97": 1}
 _CANCEL = {"2": 2, "11": 2, "51": 2, "98": 1}
@@ -73,9 +75,17 @@ def contract_details(req: str, con_id: int, symbol: str, sec_type: str = "STK") 
 class Scripted:
     """Counts connections and keeps what was asked; ``on_subscribed`` is the test's own answer."""
 
-    def __init__(self, on_subscribed: Subscribed, server_version: int = 178) -> None:
+    def __init__(
+        self,
+        on_subscribed: Subscribed,
+        server_version: int | str = 178,
+        ready: bytes = frame("15", "1", "DU0") + frame("9", "1", "1"),
+        looked_up: LookedUp | None = None,
+    ) -> None:
         self.on_subscribed = on_subscribed
         self.server_version = server_version
+        self.ready = ready
+        self.looked_up = looked_up or self._details
         self.conversations: list[Conversation] = []
         self.con_ids: dict[str, int] = {}
         self.port = 0
@@ -103,13 +113,11 @@ class Scripted:
             return
         kind = fields[0]
         if kind == "71":
-            conversation.send(frame("15", "1", "DU0") + frame("9", "1", "1"))
+            conversation.send(self.ready)
         elif kind == "49":
             conversation.send(frame("49", "1", "1795000000"))
         elif kind == "9":
-            req, con_id, symbol = fields[2], int(fields[3] or 0), fields[4]
-            con_id = con_id or self.con_ids.setdefault(symbol, 1000 + len(self.con_ids))
-            conversation.send(contract_details(req, con_id, symbol or f"CON{con_id}") + frame("52", "1", req))
+            await self.looked_up(conversation, fields[2], fields)
         elif kind in _REQ:
             req = int(fields[_REQ[kind]])
             conversation.asked[req] = fields
@@ -117,9 +125,14 @@ class Scripted:
         elif kind in _CANCEL:
             conversation.cancelled.append(int(fields[_CANCEL[kind]]))
 
+    async def _details(self, conversation: Conversation, req: str, fields: list[str]) -> None:
+        con_id, symbol = int(fields[3] or 0), fields[4]
+        con_id = con_id or self.con_ids.setdefault(symbol, 1000 + len(self.con_ids))
+        conversation.send(contract_details(req, con_id, symbol or f"CON{con_id}") + frame("52", "1", req))
+
 
 @asynccontextmanager
-async def scripted(on_subscribed: Subscribed, **options: int) -> AsyncIterator[Scripted]:
+async def scripted(on_subscribed: Subscribed, **options: Any) -> AsyncIterator[Scripted]:
     """Serve on a free loopback port."""
     gateway = Scripted(on_subscribed, **options)
     server = await asyncio.start_server(gateway.talk, "127.0.0.1", 0)
