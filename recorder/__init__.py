@@ -4,7 +4,6 @@
 ``open``, so that the daemon, which imports this package too, stays small.
 """
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from recorder.reader import Damaged, NotARecording, UnknownSymbol, open  # noqa: A004 - recorder.open is the promised name
@@ -14,16 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Damaged", "Database", "NotARecording", "UnknownSymbol", "__version__", "open"]
 
-try:
-    __version__ = version("ib-recorder")
-except PackageNotFoundError:
-    __version__ = "0+not.installed"
-    """Run from a checkout that is not installed."""
-
 
 def __getattr__(name: str) -> Any:
     if name == "Database":
         from recorder.reader import Database  # noqa: PLC0415 - heavy, see above
 
         return Database
+    if name == "__version__":
+        return _version()
     raise AttributeError(f"module 'recorder' has no attribute {name!r}")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and seldom asked for
+
+    try:
+        return version("ib-recorder")
+    except PackageNotFoundError:
+        return "0+not.installed"  # run from a checkout that is not installed
