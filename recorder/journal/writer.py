@@ -97,7 +97,7 @@ class Journal:
             JournalError: the last bytes could not be written or made durable.
         """
         try:
-            if self.size:
+            if self.rows:
                 self._seal()
         finally:
             self._syncer.retire(self._descriptor)

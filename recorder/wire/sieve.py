@@ -67,12 +67,14 @@ class Sieve:
             return UNKNOWN, 0
         if not self.tail:
             return 0, 0
-        head = self.tail[:8] + read[:8]
+        head = self.tail if len(self.tail) >= 8 else self.tail + read[:8]
         if len(head) < 4:
             return UNKNOWN, 0
         end = 4 + _length_at(head)[0]
         begins = end - len(self.tail)
-        return begins, int(begins <= len(read) and _message_id(head, 4, end) not in _CONVERSATION)
+        if begins > len(read):
+            return begins, 0
+        return begins, int(head[4:7] in _TICKS or _message_id(head, 4, end) not in _CONVERSATION)
 
     def feed(self, read: bytes, watched: Container[int] = ()) -> Sifted:
         """Take one read; ``watched`` are the request ids whose first message is waited for."""

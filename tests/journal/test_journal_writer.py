@@ -85,17 +85,18 @@ def test_a_segment_begins_with_the_state_and_holds_what_was_appended(root):
     with opened(root) as journal:
         journal.read(HELLO, 5, 0)
         journal.control({"kind": "subscribed", "symbol": "A", "stream": "level1", "con_id": 9, "req": 3}, 6)
-        journal.read(TICK, 7, 2)
+        journal.read(TICK, 7, 2, 1)
         journal.count(1)
         journal.control({"kind": "opened"}, 8, row=False)
         path = journal.path
-    first, *rest = records(path)
+    first, *rest, sealed = records(path)
     assert (first.kind, first.seq, first.json()["requests"]) == ("S", 1, {})
-    assert [(r.kind, r.ts, r.seq, r.carry) for r in rest] == [
-        ("R", 5, 1, 0), ("C", 6, 1, 0), ("R", 7, 2, 2), ("C", 8, 3, 0)
+    assert [(r.kind, r.ts, r.seq, r.skip, r.skip_rows) for r in rest] == [
+        ("R", 5, 1, 0, 0), ("C", 6, 1, 0, 0), ("R", 7, 2, 2, 1), ("C", 8, 3, 0, 0)
     ]  # fmt: skip
     assert [r.payload for r in rest if r.kind == "R"] == [HELLO, TICK]
     assert rest[3].json() == {"kind": "opened", "row": False}
+    assert (sealed.seq, sealed.json()) == (3, {"kind": "sealed", "row": False})
 
 
 def test_a_new_journal_goes_on_where_the_checkpoint_says(root):
@@ -120,8 +121,9 @@ def test_a_roll_carries_the_tail_and_the_state_over(root):
         journal.read(TICK[7:], now(), 7)
         journal.count(1)
     first, second = (records(path) for path in folder.segments(root))
-    assert [record.kind for record in first] == ["S", "C", "C", "R"]
-    assert [(record.kind, record.seq) for record in second] == [("S", 3), ("T", 3), ("R", 3)]
+    assert [record.kind for record in first] == ["S", "C", "C", "R", "C"]
+    assert [(record.kind, record.seq) for record in second] == [("S", 3), ("T", 3), ("R", 3), ("C", 4)]
+    assert [segment[-1].json()["kind"] for segment in (first, second)] == ["sealed", "sealed"]
     assert second[1].payload + second[2].payload == TICK
     assert second[0].json()["requests"]["3"]["symbol"] == "A"
 
@@ -193,6 +195,17 @@ def test_a_segment_that_cannot_be_created_ends_in_a_journal_error_and_a_clean_cl
     journal.close()
     assert len(names("/proc/self/fd")) == len(before) - 1
     assert payloads_of_first(root) == [TICK]
+
+
+def test_a_disk_too_full_for_the_last_record_ends_in_a_journal_error_and_a_clean_close(root):
+    journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
+    journal.read(TICK, now())
+    journal.count(1)
+    before = names("/proc/self/fd")
+    with largest_file(journal.size + 20), pytest.raises(JournalError, match="File too large"):
+        journal.close()
+    assert len(names("/proc/self/fd")) == len(before) - 1
+    assert payloads(root) == [TICK]
 
 
 def test_a_segment_is_never_written_over(root):

@@ -1,5 +1,6 @@
 """What was lost takes nothing else with it: rows behind a hole keep their numbers, times and lines."""
 
+import itertools
 import random
 
 import pytest
@@ -70,8 +71,9 @@ def test_any_one_record_lost_leaves_the_other_rows_with_their_numbers_and_invent
             assert all(row[2] == whole[seq][2] for seq, row in wrong.items())
         else:
             assert wrong == {}
-        after = next((r.seq for r in records[place + 1 :] if r.kind == "R" and r.carry == 0), tape.seq)
-        assert set(whole) - set(found) <= set(range(record.seq, after))
+        reads = [r for r in records[place + 1 :] if r.kind == "R" and r.skip <= len(r.payload)]
+        after = [r.seq + r.skip_rows for r in reads]
+        assert set(whole) - set(found) <= set(range(record.seq, [*after, tape.seq][0]))
 
 
 @pytest.mark.parametrize("chunk", [1, stretch.CHUNK])
@@ -101,7 +103,7 @@ def test_a_lost_beginning_of_a_connection_does_not_make_its_hello_a_row():
     assert found["other"] == []
 
 
-def test_a_lost_read_skips_to_the_next_read_that_begins_with_a_frame():
+def test_a_lost_read_takes_the_frames_it_cut_and_no_other():
     tape = Tape()
     tape.open(AAPL=(3, "level1"))
     reads = [tick(0), tick(1) + tick(2)[:9], tick(2)[9:] + tick(3), tick(4), tick(5)]
@@ -110,10 +112,10 @@ def test_a_lost_read_skips_to_the_next_read_that_begins_with_a_frame():
     (records,) = tape.segments
     place = len(records) - 4
     found = tables(without(records, place))
-    assert [(row["seq"], row["size"]) for row in found["level1"]] == [(2, 0), (6, 4), (7, 5)]
+    assert [(row["seq"], row["size"]) for row in found["level1"]] == [(2, 0), (5, 3), (6, 4), (7, 5)]
 
 
-def test_a_lost_tail_skips_to_the_next_read_that_begins_with_a_frame():
+def test_a_lost_tail_takes_its_frame_and_no_other():
     tape = Tape()
     tape.open(AAPL=(3, "level1"))
     tape.read(tick(0) + tick(1)[:9])
@@ -123,7 +125,7 @@ def test_a_lost_tail_skips_to_the_next_read_that_begins_with_a_frame():
     first, second = tape.segments
     assert [record.kind for record in second] == ["S", "T", "R", "R"]
     found = tables(segment(*first), without(second, 1))
-    assert [(row["seq"], row["size"]) for row in found["level1"]] == [(2, 0), (5, 3)]
+    assert [(row["seq"], row["size"]) for row in found["level1"]] == [(2, 0), (4, 2), (5, 3)]
 
 
 def test_a_lost_snapshot_is_made_up_for_by_the_state_of_the_segment_before():
@@ -227,3 +229,177 @@ def test_rows_that_have_one_number_twice_are_all_there():
     tape.seq -= 1
     tape.read(tick(2))
     assert [(row["seq"], row["size"]) for row in tape.tables()["level1"]] == [(2, 1), (2, 2)]
+
+
+class Cut:
+    """A connection whose reads cut its frames anywhere, and what has to come out when some of them are lost."""
+
+    def __init__(self, sizes, count, seed=1):
+        chance = random.Random(seed)
+        self.tape = Tape()
+        self.tape.open(AAPL=(3, "level1"))
+        stream = [self._frame(number, chance) for number in range(count)]
+        self.reads = {}
+        self._read(b"".join(stream), lambda: chance.choice(sizes))
+        self.tape.seal()
+        (self.records,) = self.tape.segments
+        self.frames = self._placed(stream)
+
+    def without(self, *places):
+        """The (seq, ts, number) of each frame that touches none of these records, and how many bytes are lost."""
+        lost = sum(HEADER_SIZE + len(self.records[place].payload) for place in places)
+        left = []
+        for where, row in self.frames:
+            gone = sum(overlap(where, self.reads[place]) for place in places)
+            lost += len(where) - gone if gone else 0
+            left += [row] if row and not gone else []
+        return left, lost
+
+    @staticmethod
+    def _frame(number, chance):
+        """A tick, something longer, or a frame of the conversation, which is no row."""
+        other = [frame("200", str(number), "x" * chance.randrange(900)), frame("9", "1", str(number))]
+        return chance.choice(other) if chance.random() < 0.2 else tick(number)
+
+    def _read(self, data, size):
+        at = 0
+        while at < len(data):
+            end = min(at + size(), len(data))
+            self.reads[len(self.tape.segments[0])] = range(at, end)
+            self.tape.read(data[at:end])
+            at = end
+
+    def _placed(self, stream):
+        found, at, seq = [], 0, 2
+        reads = iter(self.reads.items())
+        place, read = next(reads)
+        for number, one in enumerate(stream):
+            at += len(one)
+            while read.stop < at:
+                place, read = next(reads)
+            is_row = one[4:6] != b"9\0"
+            row = (seq, self.records[place].ts, number) if is_row else None
+            found.append((range(at - len(one), at), row))
+            seq += is_row
+        return found
+
+
+def overlap(one, other):
+    return max(0, min(one.stop, other.stop) - max(one.start, other.start))
+
+
+def came_out(rendered):
+    """The (seq, ts, number) of a cut's rows."""
+    found = []
+    for name in {"level1", "other"} & rendered.tables.keys():
+        rows = rendered.tables[name].to_pydict()
+        numbers = rows["size"] if name == "level1" else [text.split("\t")[1] for text in rows["text"]]
+        times = [round(ts.timestamp() * 1e6) for ts in rows["ts_recv"]]
+        found += zip(rows["seq"], times, map(int, numbers), strict=True)
+    return sorted(found)
+
+
+def zeroed(content, records, *places):
+    """The segment with nothing but zero bytes where these records were."""
+    ends = list(itertools.accumulate((HEADER_SIZE + len(one.payload) for one in records), initial=PREAMBLE))
+    for place in places:
+        content = content[: ends[place]] + bytes(ends[place + 1] - ends[place]) + content[ends[place + 1] :]
+    return content
+
+
+SIZES = {"any": [1, 2, 3, 9, 29, 60, 200, 700], "hundred": [100], "tiny": [1, 2, 5]}
+
+
+@pytest.mark.parametrize("chunk", [500, stretch.CHUNK])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_lost_read_leaves_a_hole_of_the_frames_it_cut_and_no_other(monkeypatch, sizes, chunk):
+    monkeypatch.setattr(stretch, "CHUNK", chunk)
+    cut = Cut(SIZES[sizes], 60)
+    content = segment(*cut.records)
+    assert came_out(render(content)) == cut.without()[0]
+    assert render(content).lost == 0
+    for place in list(cut.reads)[:150]:
+        for hurt in (without(cut.records, place), zeroed(content, cut.records, place)):
+            rendered = render(hurt)
+            assert (came_out(rendered), rendered.lost) == cut.without(place)
+            assert rendered.next_seq == cut.tape.seq
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_several_lost_reads_leave_a_hole_each(sizes):
+    cut = Cut(SIZES[sizes], 80, seed=2)
+    content = segment(*cut.records)
+    chance = random.Random(3)
+    for count in (2, 3, 5, 8, len(cut.reads) // 2, len(cut.reads) - 1):
+        for _ in range(8):
+            places = chance.sample(list(cut.reads), min(count, len(cut.reads)))
+            rendered = render(zeroed(content, cut.records, *places))
+            assert (came_out(rendered), rendered.lost) == cut.without(*places)
+            assert rendered.next_seq == cut.tape.seq
+
+
+@pytest.mark.parametrize("bit", [0, 10 * 8, 13 * 8, 15 * 8 + 7, 24 * 8, HEADER_SIZE * 8 + 400_000])
+def test_of_large_reads_one_flipped_bit_takes_one_read_and_the_two_frames_it_cut(bit):
+    cut = Cut([65_536], 6000)
+    content = bytearray(segment(*cut.records))
+    assert len(cut.reads) > 5
+    place = list(cut.reads)[2]
+    at = content.index(cut.records[place].payload) - HEADER_SIZE
+    content[at + bit // 8] ^= 1 << bit % 8
+    rendered = render(bytes(content))
+    assert (came_out(rendered), rendered.lost) == cut.without(place)
+    assert 65_536 < rendered.lost < 65_536 + HEADER_SIZE + 2000
+
+
+def test_the_next_number_is_known_when_the_last_reads_of_a_sealed_segment_are_lost():
+    cut = Cut([100], 60)
+    places = list(cut.reads)[-5:]
+    rendered = render(zeroed(segment(*cut.records), cut.records, *places))
+    assert (came_out(rendered), rendered.lost) == cut.without(*places)
+    assert rendered.next_seq == cut.tape.seq > came_out(rendered)[-1][0] + 5
+
+
+def test_the_end_of_a_row_whose_beginning_was_lost_keeps_its_number():
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    tape.read(tick(0)[:9])
+    tape.read(tick(0)[9:])
+    (records,) = tape.segments
+    rendered = render(without(records, len(records) - 2))
+    assert (rendered.tables.keys(), rendered.next_seq) == ({"events"}, tape.seq)
+
+
+def test_a_lost_connection_behind_a_broken_stream_is_found_again():
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    for read in (tick(0), b"\xff\xff\xff\xffgarbage", tick(1)):
+        tape.read(read)
+    tape.open(AAPL=(3, "level1"))
+    tape.read(tick(2))
+    (records,) = tape.segments
+    place = [at for at, record in enumerate(records) if record.payload.startswith(b'{"kind":"opened"')][1]
+    found = tables(without(records, place))
+    assert [(row["seq"], row["size"]) for row in found["level1"]] == [(2, 0), (5, 2)]
+    assert [row["seq"] for row in found["other"]] == [3]
+
+
+def test_a_loss_behind_a_broken_prefix_makes_no_rows_of_what_comes_after_it():
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    tape.read(tick(0) + b"\xff\xff\xff\xffgarbage")
+    tape.control("notice", text="lost")
+    tape.read(tick(1))
+    (records,) = tape.segments
+    rendered = render(without(records, len(records) - 2))
+    assert [seq for seq, _, _ in numbered(joined([rendered]))] == [1, 2, 3]
+    assert rendered.lost == HEADER_SIZE + len(records[-2].payload) + len(tick(1))
+
+
+def test_an_unknown_message_of_two_fields_behind_a_loss_is_no_hello():
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    for read in (tick(0), frame("200", "3"), tick(1)):
+        tape.read(read)
+    (records,) = tape.segments
+    found = tables(without(records, len(records) - 3))
+    assert [row["seq"] for row in found["other"] + found["level1"]] == [3, 4]

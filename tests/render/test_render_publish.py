@@ -206,6 +206,21 @@ def test_what_a_killed_renderer_left_staged_goes_with_the_next_try(root):
     assert pq.read_table(target, partitioning=None).num_rows == len(part.rows)
 
 
+def test_a_staged_file_that_is_another_name_of_a_published_one_leaves_that_whole(tmp_path):
+    """A renderer was killed between link and unlink; what it published has been merged under another name since."""
+    rendered = render(everything().contents()[0])
+    (part,) = (part for part in partitions(rendered.tables, 1, 60) if part.table == "level1")
+    (tmp_path / "staging").mkdir()
+    first = publish(tmp_path, part).path
+    whole, other = first.read_bytes(), first.with_name("merged.parquet")
+    first.rename(other)
+    os.link(other, tmp_path / "staging" / f"level1-{first.name}")
+    again = publish(tmp_path, part).path
+    assert (other.read_bytes(), again.read_bytes()) == (whole, whole)
+    assert not again.samefile(other)
+    assert names(tmp_path / "staging") == []
+
+
 def test_a_staged_file_that_lacks_rows_or_has_others_is_refused(tmp_path):
     rendered = render(everything().contents()[0])
     part = next(p for p in partitions(rendered.tables, 1, rendered.next_seq - 1) if p.table == "level1")

@@ -15,7 +15,9 @@ from tape import Tape, content, names, numbered
 from recorder import schema
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint, NotARecordingError
+from recorder.journal.format import RECORD_MAGIC
 from recorder.render import recover, resume, unrendered
+from recorder.render.tables import render
 from recorder.wire.layouts import frame
 
 LINES = {"AAPL": (3, "level1"), "ES": (4, "depth")}
@@ -241,6 +243,54 @@ def test_killed_before_any_file_operation_the_renderer_ends_with_every_row_once(
     for one in ended:
         assert recorded(one) == wanted
         nothing_left(one)
+
+
+def test_renderers_started_at_once_end_with_every_row_once(root):
+    """One may be an orphan: it goes on when its recorder is killed, and the next recorder starts another."""
+    tape = long_tape(12)
+    command = [sys.executable, "-m", "recorder.render", str(written(root, tape))]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate() for process in started]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(started, said, strict=True)] == [
+        (0, b""),
+        (0, b""),
+    ]
+    lines = [json.loads(line) for done, _ in said for line in done.splitlines()]
+    assert sorted(line["segment"] for line in lines) == [f"{index:08d}.journal" for index in range(1, 13)]
+    assert recorded(root) == tape.tables()
+    nothing_left(root)
+
+
+@pytest.mark.parametrize("call", ["list(recover(Path(sys.argv[1])))", "resume(Path(sys.argv[1]))"])
+def test_while_one_renders_every_other_reading_of_the_segments_waits(root, call):
+    tape = long_tape(2)
+    rendering = recover(written(root, tape))
+    next(rendering)
+    program = f"import sys; from pathlib import Path; from recorder.render import *; {call}"
+    with subprocess.Popen([sys.executable, "-c", program, str(root)]) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1.5)
+        list(rendering)
+        assert waiting.wait(10) == 0
+    assert recorded(root) == tape.tables()
+
+
+@pytest.mark.parametrize("seal_lost", [False, True])
+def test_numbers_are_not_given_again_when_the_end_of_a_segment_is_damaged(root, seal_lost):
+    """What comes next is known from the segment's last record, or from the first one of the next segment."""
+    tape = long_tape(2)
+    tape.roll()
+    written(root, tape)
+    if not seal_lost:
+        folder.segment_path(root, 3).unlink()
+    path = folder.segment_path(root, 2)
+    whole = path.read_bytes()
+    end = len(whole) if seal_lost else whole.rindex(RECORD_MAGIC)
+    path.write_bytes(whole[: end - 200] + bytes(200) + whole[end:])
+    assert (render(path.read_bytes()).next_seq < tape.seq) == seal_lost
+    assert resume(root).next_seq == tape.seq
+    assert [bool(done.lost) for done in recover(root)][:2] == [False, True]
+    assert folder.load(root).next_seq == tape.seq
 
 
 def test_after_recovery_a_new_recorder_goes_on_without_a_hole(root):
