@@ -24,24 +24,28 @@ _FLUSH = 300_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """Bytes a row of level 1: files of five minutes, and one file sorted by symbol and number."""
+class Size:
+    """Bytes a row of level 1: as published, and as one file sorted by symbol and number."""
 
     rows: int
     published: float
     compacted: float
 
 
-def measure(root: Path, pool: Pool) -> Day:
+def measure(root: Path, pool: Pool) -> Size:
     _journal(root, pool)
     for _ in recover(root):
         pass
-    files = recording.files(root, "level1")
+    return sizes(root, recording.files(root, "level1"))
+
+
+def sizes(root: Path, files: list[Path]) -> Size:
+    """What the files take, and what they would as one."""
     table = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
     whole = root / "staging" / "level1.parquet"
     publish.write(whole, table.sort_by([("symbol", "ascending"), ("seq", "ascending")]), "level1")
     size = sum(file.stat().st_size for file in files)
-    return Day(len(table), size / len(table), whole.stat().st_size / len(table))
+    return Size(len(table), size / len(table), whole.stat().st_size / len(table))
 
 
 def _journal(root: Path, pool: Pool) -> None:

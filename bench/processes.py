@@ -88,6 +88,10 @@ class Listener:
                 continue
         return resident, total
 
+    def line(self) -> str:
+        """The next line it says."""
+        return self._process.stdout.readline()
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

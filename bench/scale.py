@@ -15,6 +15,7 @@ class Scale:
         paced_seconds: length of a run at a given rate.
         steady_seconds: length of the run that lateness and memory come from.
         kill_seconds: time until the kill; ``flush_seconds``: between two writes of Parquet before it.
+        simulated_seconds: length of the recording of the simulated market.
         nautilus: objects given to nautilus_trader.
     """
 
@@ -26,8 +27,9 @@ class Scale:
     steady_seconds: float
     kill_seconds: float
     flush_seconds: float
+    simulated_seconds: float
     nautilus: int
 
 
-FULL = Scale(1_200_000, 3, 6_000_000, 1_000_000, 15, 60, 12.5, 5, 50_000)
-QUICK = Scale(150_000, 1, 600_000, 150_000, 2, 5, 2.5, 1, 5_000)
+FULL = Scale(1_200_000, 3, 6_000_000, 1_000_000, 15, 60, 12.5, 5, 45, 50_000)
+QUICK = Scale(150_000, 1, 600_000, 150_000, 2, 5, 2.5, 1, 15, 5_000)
