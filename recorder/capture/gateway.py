@@ -119,7 +119,10 @@ class Gateway:
 
     def _why(self, connecting: "asyncio.Future[None]", where: str, patience: float) -> ConnectError:
         if self._in_use:
-            return ConnectError("client id is in use by another program", codes.CLIENT_ID_IN_USE)
+            return ConnectError(
+                "client id is in use by another program, or by an old session not yet torn down",
+                codes.CLIENT_ID_IN_USE,
+            )
         return ConnectError(self._reason(connecting, where, patience))
 
     def _reason(self, connecting: "asyncio.Future[None]", where: str, patience: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from recorder.journal.folder import Checkpoint
 from recorder.journal.state import Gap
 from recorder.journal.writer import Journal
+from recorder.wire import codes
 
 Key = tuple[str, str]
 """A line's name and one of its streams."""
@@ -61,12 +62,18 @@ class Ledger:
         """The gateway refuses a stream: nothing will come for it."""
         request = self.journal.state.requests[req]
         self.waiting.pop(req, None)
-        self._open((request.symbol, request.stream), ts, self.journal.seq - 1, "refused", code)
+        reason = "competing_session" if code == codes.COMPETING_SESSION else "refused"
+        self._open((request.symbol, request.stream), ts, self.journal.seq - 1, reason, code)
         self.journal.control({"kind": "ended", "req": req}, row=False)
 
     def missing(self, key: Key, ts: int, reason: str, code: int | None = None) -> None:
         """A stream of the watchlist that is not asked for."""
         self._open(key, ts, self.journal.seq - 1, reason, code)
+
+    def silent(self, ts: int, code: int) -> None:
+        """The gateway has lost IB: nothing comes until each stream's next message, if that comes at all."""
+        self._open_all(ts, "disconnected", code)
+        self.waiting |= {req: [key] for req, key in self._live().items()}
 
     def lost(self, ts: int, reason: str) -> None:
         """The connection is gone, and with it everything that was live; ``ts`` is when the last bytes came."""
@@ -79,10 +86,10 @@ class Ledger:
         self._open_all(ts, "restart")
         self.event("session_end", "stopped")
 
-    def _open_all(self, ts: int, reason: str) -> None:
+    def _open_all(self, ts: int, reason: str, code: int | None = None) -> None:
         seq = self.journal.seq - 1
         for key in self._live().values():
-            self._open(key, ts, seq, reason)
+            self._open(key, ts, seq, reason, code)
 
     def _live(self) -> dict[int, Key]:
         state = self.journal.state

@@ -6,13 +6,15 @@ Rules:
 """
 
 import asyncio
+import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import structlog
 
 from recorder.capture import contracts
-from recorder.capture.backoff import backoff
+from recorder.capture.backoff import Outage, backoff
 from recorder.capture.gateway import ConnectError, Gateway, Subscription
 from recorder.capture.ledger import Ledger
 from recorder.capture.lookups import LookupFailedError, Lookups
@@ -68,6 +70,8 @@ class Session:
         self._reads = 0
         self._refused_client_id = 0
         self._stop = asyncio.Event()
+        self._ask_soon = asyncio.Event()
+        self._outage = Outage()
         self._failure: Exception | None = None
 
     def stop(self) -> None:
@@ -84,13 +88,13 @@ class Session:
         """
         self._refuse_over_limit()
         pauses = self._pauses()
-        reason = ""
         while not self._stop.is_set():
             try:
                 await self._connection()
-                pauses, reason = self._pauses(), ""
+                pauses = self._pauses()
             except ConnectError as error:
-                reason = self._outage(error, reason)
+                self._refused_client_id += error.code == codes.CLIENT_ID_IN_USE
+                self._not_connected(error)
             if self._failure is not None:
                 raise self._failure
             await self._wait_for_stop(next(pauses))
@@ -115,13 +119,28 @@ class Session:
         if self._lookups is not None:
             self._lookups.said(req, code, text)
         wanted = self._asked.get(req)
-        if wanted is not None and code in codes.REFUSED:
+        if wanted is None:
+            self._noticed(req, code, text)
+        elif code in codes.REFUSED:
             self._asked.pop(req)
             self._refused[wanted] = req
             self._ledger.refused(req, code, self._tap.last_ts)
             self._park(wanted, f"{text} ({code})")
-        elif wanted is None and req < 0:
-            log.info("gateway", code=code, text=text)
+            if code in codes.PASSING:
+                self._ask_soon.set()
+        elif code not in codes.FINE:
+            name, stream = self.watchlist.name(wanted.index), wanted.stream.kind
+            log.warning("gateway", line=name, stream=stream, code=code, text=text)
+
+    def _noticed(self, req: int, code: int, text: str) -> None:
+        """What the gateway says of itself and of IB's servers."""
+        if req >= 0 or code == codes.CLIENT_ID_IN_USE:
+            return
+        (log.debug if code in codes.FINE else log.warning)("gateway", code=code, text=text)
+        if code == codes.CONNECTION_LOST:
+            self._ledger.silent(self._tap.last_ts, code)
+        elif code == codes.DATA_LOST and self._gateway is not None:
+            self._gateway.drop("IB forgot the subscriptions (1101)")
 
     def closed(self, reason: str) -> None:
         """The connection is gone."""
@@ -151,7 +170,8 @@ class Session:
         self._lookups = Lookups(gateway, version, settings.connect_timeout_seconds)
         where = f"{settings.host}:{settings.port} as client {client_id}, protocol version {version}"
         self._ledger.event("connected", where)
-        log.info("connected", to=where)
+        log.info("connected", to=where, after_seconds=round(self._outage.seconds(time.monotonic())))
+        self._outage = Outage()
         self.phase = "connected"
         await self._listen(gateway)
 
@@ -231,7 +251,13 @@ class Session:
                     lookup.cancel()
             self.phase = f"connected, {len(self._asked)} streams subscribed, {len(self.parked)} refused"
             log.info("subscribed", streams=len(self._asked), refused=len(self.parked))
-            await asyncio.sleep(_RETRY_SECONDS if answered else _ASK_AGAIN_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._ask_soon.wait(), _RETRY_SECONDS if answered else _ASK_AGAIN_SECONDS
+                )
+            if self._ask_soon.is_set():
+                self._ask_soon.clear()
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _qualify(self, index: int) -> bool:
         """Find out which contract a line is; False if the gateway did not answer.
@@ -342,18 +368,21 @@ class Session:
     def _park(self, wanted: Wanted, reason: str) -> None:
         key = (self.watchlist.name(wanted.index), wanted.stream.kind)
         if self.parked.get(key) != reason:
-            log.warning("not recorded", line=key[0], stream=key[1], reason=reason)
+            log.warning("not recorded, asked for again later", line=key[0], stream=key[1], reason=reason)
         self.parked[key] = reason
 
-    def _outage(self, error: ConnectError, previous: str) -> str:
-        """Say why there is no connection, once for each new reason; an attempt that changes nothing is silent."""
+    def _not_connected(self, error: ConnectError) -> None:
+        """Say why there is no connection: for each new reason, and now and then that it is still so."""
         reason = str(error)
-        self._refused_client_id += error.code == codes.CLIENT_ID_IN_USE
         self.phase = f"not connected: {reason}"
-        if reason != previous and not self._stop.is_set():
-            log.warning("no connection, trying again", reason=reason)
+        if self._stop.is_set():
+            return
+        is_new, is_due = self._outage.failed(reason, time.monotonic())
+        if is_due:
+            seconds, attempts = round(self._outage.seconds(time.monotonic())), self._outage.attempts
+            log.warning("no connection, trying again", reason=reason, seconds=seconds, attempts=attempts)
+        if is_new:
             self._ledger.event("connect_failed", reason, code=error.code)
-        return reason
 
     def _client_id(self) -> int:
         """The configured id; the spare ones in turn only when the gateway goes on saying that it is in use."""

@@ -105,9 +105,9 @@ def simulate(
 @app.command()
 def demo(
     seconds: Annotated[float, typer.Option(help="how long to record")] = 20.0,
-    root: Annotated[Path, typer.Option(metavar="DIR", help="where to; a new folder unless given")] = Path(
-        "demo-data"
-    ),
+    root: Annotated[
+        Path, typer.Option(metavar="DIR", help="the recording; continued if it is there already")
+    ] = Path("demo-data"),
 ) -> None:
     """Record the sample watchlist from the simulated gateway, then show what was written and how to read it."""
     from recorder.cli.demo import demo as run_demo

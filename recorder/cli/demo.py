@@ -18,7 +18,7 @@ from recorder.simulator import Simulator
 _RATE = 20.0
 _FLUSH_SECONDS = 5.0
 
-_DROP_AT = 0.4
+_DROP_AT = 0.8
 """When the connection is dropped, as a part of the whole time."""
 
 _LINES = """\

@@ -18,13 +18,14 @@ def recover(root: Path) -> None:
     """
     folder.load(root)
     console = Console()
-    with locked(root), Progress(console=console, transient=True) as progress:
+    with locked(root), Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         waiting = folder.segments(root)
         bar = progress.add_task("recovering", total=sum(path.stat().st_size for path in waiting))
         rows = files = lost = 0
         for done in recover_segments(root):
             progress.advance(bar, done.bytes)
             rows, files, lost = rows + done.rows, files + len(done.files), lost + done.lost
-    console.print(f"{len(waiting)} segments: {rows:,} rows in {files} files", highlight=False)
+    plural = "" if len(waiting) == 1 else "s"
+    console.print(f"{len(waiting)} segment{plural}: {rows:,} rows in {files} files", highlight=False)
     if lost:
         console.print(f"{lost:,} bytes could not be read; those segments are in {root}/journal/set-aside")

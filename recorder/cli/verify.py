@@ -19,7 +19,7 @@ def verify(root: Path) -> int:
         NotARecordingError: ``root`` is no recording.
     """
     console = Console(soft_wrap=True)
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         size = sum(path.stat().st_size for path in root.glob("*/date=*/*.parquet"))
         bar = progress.add_task("reading", total=size)
         verdict = verify_root(root, lambda done: progress.advance(bar, done))

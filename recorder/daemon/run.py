@@ -81,6 +81,8 @@ class _Daemon:
         self._session = Session(self._config, self._tap, ledger)
         ending = asyncio.create_task(self._end_session(seconds))
         scheduler = self._schedule()
+        if storage.retain_days is not None:
+            log.warning("storage.retain_days is not acted on yet: nothing is deleted")
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
         try:

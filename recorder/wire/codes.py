@@ -16,9 +16,17 @@ REFUSED: dict[int, str] = {
     10168: "no market data subscription and delayed data is off",
     10186: "no market data subscription and delayed data is off",
     10189: "tick-by-tick is not available for this contract",
+    10197: "another session of this login takes the live data",
     10190: "the account's tick-by-tick subscriptions are used up",
 }
 """Nothing will come for this request: the line's stream is parked and asked for again later."""
+
+COMPETING_SESSION = 10197
+PASSING = frozenset({COMPETING_SESSION})
+"""Refusals that end by themselves: asked for again soon."""
+
+FINE = frozenset({2104, 2106, 2107, 2108, 2119, 2158})
+"""Notices that all is well, or will be when it is needed."""
 
 NO_SUCH_CONTRACT = 200
 CLIENT_ID_IN_USE = 326

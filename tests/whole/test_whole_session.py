@@ -286,3 +286,60 @@ def test_check_connect_shows_the_contracts_and_leaves(tmp_path):
         ("INTC2", 270639, "SMART"),
     ]
     assert report["limits"]["market_data_lines"] == {"used": 2, "limit": 100}
+
+
+def notice(code, req=-1):
+    return frame("4", "2", str(req), str(code), f"notice {code}", "")
+
+
+def test_ib_lost_and_back_with_subscriptions_kept_is_a_gap_until_the_next_message(tmp_path):
+    async def story():
+        async with scripted(sends(1.0)) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+                await asyncio.sleep(0.2)
+                conversation = gateway.conversations[0]
+                for message in (notice(1100), notice(1102), price(next(iter(conversation.asked)), 2.0)):
+                    conversation.send(message)
+                    await asyncio.sleep(0.1)
+            return len(gateway.conversations)
+
+    assert asyncio.run(story()) == 1
+    root = tmp_path / "data"
+    rows, gap = table(root, "level1"), table(root, "gaps").iloc[0]
+    assert (gap["reason"], gap["code"]) == ("disconnected", 1100)
+    assert (gap["seq_end"], gap["ts_end"]) == (rows["seq"][1], rows["ts_recv"][1])
+
+
+def test_ib_lost_and_back_with_subscriptions_lost_is_asked_for_anew(tmp_path):
+    async def story():
+        async with scripted(sends(1.0)) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+                await asyncio.sleep(0.2)
+                gateway.conversations[0].send(notice(1100))
+                await asyncio.sleep(0.1)
+                gateway.conversations[0].send(notice(1101))
+                await until(lambda: len(gateway.conversations) == 2 and gateway.conversations[1].asked)
+                await asyncio.sleep(0.2)
+
+    asyncio.run(story())
+    root = tmp_path / "data"
+    gap = table(root, "gaps").iloc[0]
+    assert (gap["reason"], gap["code"]) == ("disconnected", 1100)
+    assert table(root, "level1")["price"].tolist() == [1.0, 1.0]
+
+
+def test_a_competing_session_is_a_gap_of_its_own_kind(tmp_path):
+    async def on_subscribed(conversation, req, _fields):
+        conversation.send(price(req, 1.0) + notice(10197, req))
+
+    async def story():
+        async with scripted(on_subscribed) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+                await asyncio.sleep(0.2)
+
+    asyncio.run(story())
+    started = events(tmp_path / "data", "gap_start").iloc[0]
+    assert (started["text"], started["code"]) == ("competing_session", 10197)
