@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 INTEGER = re.compile(r"-?[0-9]+")
 UNSET = 1.7976931348623157e308
-REFUSED = {101, 200, 309, 320, 321, 322, 354, 420, 10168, 10186, 10189, 10190}
+REFUSED = {101, 200, 309, 320, 321, 322, 354, 420, 10168, 10186, 10189, 10190, 10197}
 
 LIMITS = {"h": 2**15, "i": 2**31, "b": 2**7, "q": 2**63}
 """Of the whole numbers that a column can hold."""
