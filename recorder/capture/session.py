@@ -68,6 +68,7 @@ class Session:
         self._refused: dict[Wanted, int] = {}
         self._tick_by_tick_at: dict[int, float] = {}
         self._reads = 0
+        self._ib_lost = False
         self._refused_client_id = 0
         self._stop = asyncio.Event()
         self._ask_soon = asyncio.Event()
@@ -137,6 +138,8 @@ class Session:
         if req >= 0 or code == codes.CLIENT_ID_IN_USE:
             return
         (log.debug if code in codes.FINE else log.warning)("gateway", code=code, text=text)
+        if code in (codes.CONNECTION_LOST, codes.DATA_KEPT):
+            self._ib_lost = code == codes.CONNECTION_LOST
         if code == codes.CONNECTION_LOST:
             self._ledger.silent(self._tap.last_ts, code)
         elif code == codes.DATA_LOST and self._gateway is not None:
@@ -159,6 +162,7 @@ class Session:
     async def _connection(self) -> None:
         """Connect and record until the connection is lost or ``stop``."""
         settings = self._config.gateway
+        self._ib_lost = False
         self.phase = f"connecting to {settings.host}:{settings.port}"
         self._tap.open()
         gateway = self._gateway = Gateway(self)
@@ -341,7 +345,7 @@ class Session:
         loop.call_later(_SETTLED_SECONDS, self._settle, gateway, req)
 
     def _settle(self, gateway: Gateway, req: int) -> None:
-        if gateway is self._gateway and gateway.connected:
+        if gateway is self._gateway and gateway.connected and not self._ib_lost:
             try:
                 self._ledger.arrived(req, self._tap.journal.clock(), self._tap.journal.seq)
             except OSError as error:

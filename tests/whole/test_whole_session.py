@@ -343,3 +343,18 @@ def test_a_competing_session_is_a_gap_of_its_own_kind(tmp_path):
     asyncio.run(story())
     started = events(tmp_path / "data", "gap_start").iloc[0]
     assert (started["text"], started["code"]) == ("competing_session", 10197)
+
+
+def test_while_ib_is_lost_no_gap_ends_for_want_of_a_refusal(tmp_path):
+    """A stream that is not refused counts as received after ten seconds, but not while IB is away."""
+
+    async def story():
+        async with scripted(sends()) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+                gateway.conversations[0].send(notice(1100))
+                await asyncio.sleep(10.5)
+
+    asyncio.run(story())
+    assert len(events(tmp_path / "data", "gap_start")) == 1
+    assert events(tmp_path / "data", "gap_end").empty
