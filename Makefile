@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test soak lint bench clean
 
 demo: $(READY)
 	$(BIN)/ib-recorder demo
 
 test: lint
 	$(BIN)/pytest
+
+soak: $(READY)
+	$(BIN)/pytest -m soak -s tests/whole/test_whole_night.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

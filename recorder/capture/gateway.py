@@ -11,17 +11,21 @@ What this leans on in ib_async 2.1, pinned by a test: ``client.conn.hasData`` ha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ib_async import IB, Contract
 
+from recorder.session.watchlist import Subscription
 from recorder.wire import codes
 from recorder.wire.layouts import SERVER_VERSION
 
 DATA_TYPE_NUMBERS = {"live": 1, "frozen": 2, "delayed": 3, "delayed_frozen": 4}
 TICK_BY_TICK_NAMES = {"quotes": "BidAsk", "midpoints": "MidPoint"}
+HISTORY_NAMES = {"trades": "TRADES", "quotes": "BID_ASK", "midpoints": "MIDPOINT"}
+HISTORY_TICKS = 1000
+"""Ticks that one request may ask for; the second begun within them comes whole."""
 _BAR_SECONDS = 5
 
 
@@ -51,20 +55,6 @@ class Listener(Protocol):
 
     def failed(self, error: Exception) -> None:
         """Handling what the gateway sent failed: recording cannot be trusted any further."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What to ask of the gateway for one stream of one line; see the config's ``Stream`` for the options."""
-
-    stream: str
-    contract: dict[str, Any]
-    generic_ticks: tuple[int, ...] = ()
-    only_reportable: bool = False
-    rows: int = 10
-    smart: bool = True
-    show: str = "TRADES"
-    regular_hours: bool = False
 
 
 class Gateway:
@@ -173,9 +163,16 @@ class Gateway:
         """Say which kind of market data is wanted from here on."""
         self._client.reqMarketDataType(DATA_TYPE_NUMBERS[name])
 
-    def ask_contract(self, req: int, contract: dict[str, Any]) -> None:
+    def ask_contract(self, req: int, contract: Mapping[str, Any]) -> None:
         """Ask for the details of a contract."""
         self._client.reqContractDetails(req, Contract(**contract))
+
+    def ask_history(self, req: int, contract: dict[str, Any], start_second: int, stream: str) -> None:
+        """Ask for what a tick-by-tick stream would have brought from a second (since 1970) on."""
+        start = datetime.fromtimestamp(start_second, UTC).strftime("%Y%m%d %H:%M:%S UTC")
+        self._client.reqHistoricalTicks(
+            req, Contract(**contract), start, "", HISTORY_TICKS, HISTORY_NAMES[stream], False, False, []
+        )
 
     def subscribe(self, req: int, wanted: Subscription) -> None:
         """Ask for a stream."""

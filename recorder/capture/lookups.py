@@ -1,12 +1,13 @@
 """Contract lookups: one question, all its answers, in bounded time."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from recorder.capture import contracts
-from recorder.capture.contracts import Details
 from recorder.capture.gateway import Gateway
 from recorder.journal.writer import Journal
+from recorder.session import contracts
+from recorder.session.contracts import Details
 from recorder.wire.messages import BOND_CONTRACT, CONTRACT, CONTRACT_END
 
 _END = str(CONTRACT_END).encode()
@@ -31,7 +32,7 @@ class Lookups:
         self._found: dict[int, list[Details]] = {}
         self._ended: dict[int, asyncio.Future[None]] = {}
 
-    async def ask(self, question: dict[str, Any], symbol: str, journal: Journal | None) -> list[Details]:
+    async def ask(self, question: Mapping[str, Any], symbol: str, journal: Journal | None) -> list[Details]:
         """All contracts that fit; one an exchange is one.
 
         Raises:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recorder.capture import contracts
 from recorder.capture.gateway import ConnectError, Gateway
 from recorder.capture.lookups import LookupFailedError, Lookups
-from recorder.capture.watchlist import UnfitError, Watchlist
 from recorder.config import Config
+from recorder.session import contracts
+from recorder.session.watchlist import Entry, UnfitError, Watchlist
 from recorder.wire import codes
 from recorder.wire.sieve import Sieve
 
@@ -60,24 +60,25 @@ class _Visit:
         version = await self._gateway.connect(settings.host, settings.port, client_id, timeout)
         lookups = self._lookups = Lookups(self._gateway, version, timeout)
         try:
-            lines = range(len(self._config.watchlist))
-            answers = await asyncio.gather(*(self._ask_one(index, lookups) for index in lines))
+            answers = await asyncio.gather(
+                *(self._ask_one(entry, lookups) for entry in self._watchlist.entries)
+            )
         finally:
             self._gateway.drop("asked everything")
         if self._failure is not None:
             raise self._failure
         return answers
 
-    async def _ask_one(self, index: int, lookups: Lookups) -> Answer:
-        line = self._config.watchlist[index]
+    async def _ask_one(self, entry: Entry, lookups: Lookups) -> Answer:
         try:
-            answers = await lookups.ask(contracts.question(line), self._watchlist.name(index), None)
-            found = self._watchlist.resolve(index, answers)
+            self._watchlist.resolve(
+                entry, await lookups.ask(contracts.question(entry.line), entry.name, None)
+            )
         except (LookupFailedError, UnfitError, ConnectionError) as error:
-            return Answer(self._watchlist.name(index), None, None, None, str(error))
-        contract = contracts.contract(found, line)
-        name, description = self._watchlist.name(index), contracts.candidate(found)
-        return Answer(name, int(found["con_id"]), contract["exchange"], description, None)
+            return Answer(entry.name, None, None, None, str(error))
+        assert entry.details is not None
+        exchange = contracts.contract(entry.details, entry.line)["exchange"]
+        return Answer(entry.name, entry.con_id, exchange, contracts.candidate(entry.details), None)
 
     def received(self, data: bytes) -> Iterable[bytes]:
         sifted = self._sieve.feed(data)

@@ -6,10 +6,11 @@ Rules:
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.journal.writer import SEGMENT_BYTES, Journal
+from recorder.wire.activity import Activity, Mark, Seen
 from recorder.wire.sieve import Sieve
 
 _STEP = 500_000
@@ -22,12 +23,10 @@ class Arrived:
 
     Attributes:
         frames: whole frames that concern the conversation.
-        first: request ids watched for that came with this read, and the number of their first row.
         broken: the stream cannot be followed any further.
     """
 
     frames: list[bytes]
-    first: dict[int, int]
     broken: bool
 
 
@@ -46,15 +45,17 @@ class Tap:
         self.messages = 0
         self._on_sealed = on_sealed
         self._sieve = Sieve()
+        self._activity = Activity()
         self._offset = self._clock_offset()
 
     def open(self) -> None:
         """A new connection begins."""
         self._sieve = Sieve()
+        self._activity = Activity()
         self.journal.control({"kind": "opened"}, row=False)
 
-    def take(self, data: bytes, watched: Collection[int]) -> Arrived:
-        """One read; ``watched`` are request ids whose first message is waited for.
+    def take(self, data: bytes) -> Arrived:
+        """One read.
 
         Raises:
             JournalError: the bytes could not be written.
@@ -62,15 +63,24 @@ class Tap:
         journal, sieve = self.journal, self._sieve
         ts = self._now()
         journal.read(data, ts, *sieve.skip(data))
-        sifted = sieve.feed(data, watched)
-        first = {req: journal.seq + rows for req, rows in sifted.first.items()}
+        self._activity.read(data, ts, journal.seq)
+        sifted = sieve.feed(data)
         journal.count(sifted.rows)
         journal.state.hello = sieve.hello
         self.last_ts = ts
         self.messages += sifted.rows
         if journal.size >= SEGMENT_BYTES:
             self.seal()
-        return Arrived(sifted.handed_on, first, sifted.broken)
+        return Arrived(sifted.handed_on, sifted.broken)
+
+    def look(self) -> dict[int, Seen]:
+        """What ticks have come on this connection since the last look, by request id."""
+        return self._activity.look()
+
+    @property
+    def last_bytes(self) -> Mark:
+        """Where the last bytes stand."""
+        return Mark(self.last_ts or self.journal.clock(), self.journal.seq - 1)
 
     def seal(self) -> None:
         """End the segment being written, so that it can be rendered."""

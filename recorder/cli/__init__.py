@@ -48,27 +48,28 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="also what the libraries say")] = False,
 ) -> None:
     """The recorder, in the foreground. SIGTERM or Ctrl-C writes everything out and leaves."""
-    from recorder.config import load
     from recorder.daemon import logs
     from recorder.daemon.run import run as run_daemon
 
-    loaded = load(config)
     logs.configure(verbose=verbose)
-    run_daemon(loaded)
+    run_daemon(config)
 
 
 @app.command()
 def check(
     config: ConfigFile,
     connect: Annotated[bool, typer.Option("--connect", help="also ask the gateway about every line")] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RUNNING", help="show what changes: another config, or a recording's folder"),
+    ] = None,
     format: Annotated[str, typer.Option("--format", metavar="text|json", help="how to answer")] = "text",
 ) -> None:
-    """Validate a config; with --connect, also qualify every line against the gateway."""
+    """Validate a config; with --connect, also qualify every line; with --against, show what a reload changes."""
     from recorder.cli.check import check as check_config
 
-    raise typer.Exit(
-        check_config(config, connect=connect, as_json=errors.choice(format, "text", "json") == "json")
-    )
+    as_json = errors.choice(format, "text", "json") == "json"
+    raise typer.Exit(check_config(config, connect=connect, as_json=as_json, against=against))
 
 
 @app.command()
@@ -88,6 +89,22 @@ def verify(root: Root) -> None:
 
 
 @app.command()
+def coverage(
+    root: Root,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="one UTC day, 2026-11-22; else all the time")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="how to answer")] = "text",
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="also draw it into this file")] = None,
+) -> None:
+    """Who was recorded when, and every gap with its cause."""
+    from recorder.cli.coverage import coverage as show_coverage
+
+    as_json = errors.choice(format, "text", "json") == "json"
+    raise typer.Exit(show_coverage(root, date, as_json=as_json, png=png))
+
+
+@app.command()
 def simulate(
     port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
     seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,
@@ -95,11 +112,15 @@ def simulate(
         str, typer.Option(help="ticks a second and subscription; max: as fast as the socket takes")
     ] = "5",
     script: Annotated[Path | None, typer.Option(help="YAML file of failures to play")] = None,
+    hours: Annotated[
+        str,
+        typer.Option(metavar="always|real", help="when its markets are open: always, or as the real ones"),
+    ] = "always",
 ) -> None:
     """The simulated gateway alone, for any TWS API client."""
     from recorder.cli.simulate import simulate as simulate_gateway
 
-    simulate_gateway(port, seed, errors.rate(rate), script)
+    simulate_gateway(port, seed, errors.rate(rate), script, hours)
 
 
 @app.command()

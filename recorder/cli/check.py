@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,26 @@ from rich.table import Table
 from recorder.capture.gateway import ConnectError
 from recorder.capture.survey import Answer, survey
 from recorder.cli.errors import BAD_CONFIG
-from recorder.config import Config, load
+from recorder.config import Config, ConfigError, Problem, load
+from recorder.config.difference import Difference, Recorded, difference
 from recorder.config.limits import Limits, budget
 from recorder.daemon import logs
+from recorder.daemon.running import running
 
 
-def check(path: Path, *, connect: bool, as_json: bool) -> int:
+def check(path: Path, *, connect: bool, as_json: bool, against: Path | None = None) -> int:
     """Say what the config would record; returns the exit code.
 
+    Args:
+        path: the config file.
+        connect: also ask the gateway about every line.
+        as_json: answer as JSON.
+        against: a config file, or the folder of a recording: say what changes from what that runs with.
+
     Raises:
-        ConfigError: the file is wrong.
+        ConfigError: a file is wrong; it has the problems of both.
     """
-    config = load(path)
+    config, running_config = _loaded(path, against)
     logs.configure()
     answers: list[Answer] | None = None
     if connect:
@@ -35,11 +44,32 @@ def check(path: Path, *, connect: bool, as_json: bool) -> int:
             sys.stderr.write(f"{path}: not connected: {error}\n")
             return BAD_CONFIG
     report = _report(config, answers)
+    plan = difference(running_config, config) if running_config else None
     if as_json:
-        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+        sys.stdout.write(json.dumps(report | ({"plan": _as_json(plan)} if plan else {}), indent=1) + "\n")
     else:
-        _show(report, connected=connect)
+        _show(report, plan, connected=connect)
     return 0 if report["ok"] else BAD_CONFIG
+
+
+def _loaded(path: Path, against: Path | None) -> tuple[Config, Config | None]:
+    """The config, and what runs; where both are wrong, both are told."""
+    problems: list[Problem] = []
+    configs: list[Config] = []
+    for read, source in ((load, path), (running if against and against.is_dir() else load, against)):
+        try:
+            configs += [_in_place(read(source))] if source else []
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(tuple(dict.fromkeys(problems)))
+    return configs[0], configs[1] if against else None
+
+
+def _in_place(config: Config) -> Config:
+    """With the root's real path: one folder under two names is one root."""
+    storage = config.storage.model_copy(update={"root": config.storage.root.resolve()})
+    return config.model_copy(update={"storage": storage})
 
 
 def _report(config: Config, answers: list[Answer] | None) -> dict[str, Any]:
@@ -66,8 +96,23 @@ def _limits(config: Config) -> dict[str, dict[str, int]]:
     }
 
 
-def _show(report: dict[str, Any], *, connected: bool) -> None:
+def _show(report: dict[str, Any], plan: Difference | None, *, connected: bool) -> None:
     console = Console()
+    if plan is None or connected:
+        _show_lines(console, report, connected=connected)
+    for line in report["lines"]:
+        for problem in (line["problem"], *(one["problem"] for one in line["streams"])):
+            if problem:
+                console.print(f"line {line['line']} {line['name']}: {problem}", style="red", markup=False)
+    for said in _changes(plan) if plan else ():
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+    for what, count in report["limits"].items():
+        console.print(f"{count['used']} of {count['limit']} {what.replace('_', ' ')}", highlight=False)
+    if plan:
+        console.print(plan.words(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_lines(console: Console, report: dict[str, Any], *, connected: bool) -> None:
     columns = ["line", "name", "contract", *(["conId", "exchange"] if connected else []), "streams"]
     table = Table(*columns, header_style="bold", show_edge=False, pad_edge=False)
     for line in report["lines"]:
@@ -75,9 +120,49 @@ def _show(report: dict[str, Any], *, connected: bool) -> None:
         streams = " ".join(one["stream"] + ("!" if one["problem"] else "") for one in line["streams"])
         table.add_row(str(line["line"]), *map(escape, (line["name"], line["title"], *found, streams)))
     console.print(table)
-    for line in report["lines"]:
-        for problem in (line["problem"], *(one["problem"] for one in line["streams"])):
-            if problem:
-                console.print(f"line {line['line']} {line['name']}: {problem}", style="red", markup=False)
-    for what, count in report["limits"].items():
-        console.print(f"{count['used']} of {count['limit']} {what.replace('_', ' ')}", highlight=False)
+
+
+def _changes(plan: Difference) -> Iterator[str]:
+    """The plan for a person: lines that come, go and change, then the other settings."""
+    changed = {change.line for change in plan.changed}
+    yield from _lines("+", plan.added, changed, plan.refused_before, "fits now")
+    yield from _lines("-", plan.removed, changed, plan.refused, "does not fit any more")
+    for change in plan.changed:
+        streams = (*(f"+{kind}" for kind in change.added), *(f"-{kind}" for kind in change.removed))
+        if said := ", ".join(map(str, (*change.settings, *streams))):
+            yield f"~ {change.name}  {said}"
+    for setting in plan.at_reload:
+        yield f"at a reload: {setting}"
+    for setting in plan.at_restart:
+        yield f"at a restart: {setting}"
+
+
+def _lines(
+    sign: str,
+    streams: Iterable[Recorded],
+    changed: Container[Hashable],
+    limited: Container[Recorded],
+    why: str,
+) -> Iterator[str]:
+    """One line of the watchlist a line; those in ``changed`` are told elsewhere, ``why`` is said of ``limited``."""
+    lines: dict[Hashable, list[Recorded]] = {}
+    for one in streams:
+        if one.line not in changed:
+            lines.setdefault(one.line, []).append(one)
+    for line in lines.values():
+        kinds = (f"{one.kind} ({why})" if one in limited else one.kind for one in line)
+        yield f"{sign} {line[0].name}  {' '.join(kinds)}"
+
+
+def _as_json(plan: Difference) -> dict[str, Any]:
+    def plain(one: Recorded) -> dict[str, Any]:
+        return {"name": one.name, "title": one.title, "stream": one.kind, "options": dict(one.options)}
+
+    told = {name: [plain(one) for one in getattr(plan, name)] for name in ("added", "removed", "kept")}
+    for name in ("refused_before", "refused"):
+        told[name] = [{**plain(one), "problem": why} for one, why in getattr(plan, name).items()]
+    for name in ("changed", "at_reload", "at_restart"):
+        told[name] = [asdict(one) for one in getattr(plan, name)]
+    for change in told["changed"]:
+        del change["line"]
+    return {**told, "words": plan.words()}

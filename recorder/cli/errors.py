@@ -18,13 +18,14 @@ def told() -> Iterator[None]:
     from recorder.daemon.renderer import RenderFailedError
     from recorder.journal.folder import NotARecordingError
     from recorder.journal.lock import RootInUseError
+    from recorder.reader.errors import NotARecording
     from recorder.simulator import ScriptError
 
     try:
         yield
     except ConfigError as error:
         _leave(str(error), BAD_CONFIG)
-    except (NotARecordingError, RenderFailedError, RootInUseError, ScriptError) as error:
+    except (NotARecording, NotARecordingError, RenderFailedError, RootInUseError, ScriptError) as error:
         _leave(str(error), FAILED)
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)

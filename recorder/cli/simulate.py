@@ -5,11 +5,13 @@ from pathlib import Path
 
 import typer
 
+from recorder.cli import errors
 from recorder.daemon import logs
 from recorder.simulator import serve
+from recorder.simulator.world import Trading
 
 
-def simulate(port: int, seed: int, rate: float, script: Path | None) -> None:
+def simulate(port: int, seed: int, rate: float, script: Path | None, hours: str) -> None:
     """Serve until interrupted.
 
     Raises:
@@ -17,7 +19,13 @@ def simulate(port: int, seed: int, rate: float, script: Path | None) -> None:
         ScriptError: the script cannot be played.
     """
     logs.configure()
-    asyncio.run(serve(port=port, seed=seed, rate=rate, script_path=script, listening=_say))
+    asyncio.run(
+        serve(port=port, seed=seed, rate=rate, script_path=script, listening=_say, hours=_trading(hours))
+    )
+
+
+def _trading(given: str) -> Trading:
+    return "real" if errors.choice(given, "always", "real") == "real" else "always"
 
 
 def _say(port: int) -> None:

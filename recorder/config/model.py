@@ -74,6 +74,9 @@ class Gateway(_Frozen):
     reconnect_max_seconds: Seconds = 60.0
     """The longest pause before connecting again."""
 
+    backfill_hours: Annotated[float, Field(ge=0, le=168, allow_inf_nan=False)] = 24.0
+    """Holes in tick-by-tick streams no older than this are asked for again; 0: never."""
+
     max_lines: Annotated[int, Field(ge=1)] = 100
     """Market data lines of the account that the recorder may use."""
 

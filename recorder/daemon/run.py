@@ -16,13 +16,16 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from recorder.capture.ledger import Ledger
 from recorder.capture.session import Session
 from recorder.capture.tap import Tap
-from recorder.config import Config
+from recorder.config import Config, ConfigError, load
+from recorder.config.difference import difference, reloaded
 from recorder.daemon.notify import notify, watchdog_seconds
 from recorder.daemon.renderer import Renderer, RenderFailedError
+from recorder.daemon.running import remember
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.lock import locked
 from recorder.journal.writer import Journal, now
+from recorder.session.timing import Timing
 
 _LATE_SECONDS = 3600
 """Timed work that comes late by less is still done: a busy loop must not cost a flush."""
@@ -33,13 +36,15 @@ _MANY_SEGMENTS = 24
 log = structlog.get_logger("recorder")
 
 
-def run(config: Config) -> None:
-    """Record until SIGTERM or SIGINT; see ``record``."""
-    asyncio.run(record(config))
+def run(path: Path) -> None:
+    """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
+    asyncio.run(record(load(path), source=path))
 
 
-async def record(config: Config, seconds: float | None = None) -> None:
-    """Record until SIGTERM, SIGINT or, if given, for ``seconds``.
+async def record(
+    config: Config, seconds: float | None = None, *, source: Path | None = None, timing: Timing | None = None
+) -> None:
+    """Record until SIGTERM, SIGINT or, if given, for ``seconds``; ``source`` is the file that SIGHUP reads again.
 
     Raises:
         NotARecordingError, RootInUseError: the root is not ours to write.
@@ -50,13 +55,16 @@ async def record(config: Config, seconds: float | None = None) -> None:
     root = config.storage.root
     folder.create(root)
     with locked(root):
-        await _Daemon(config, root).run(seconds)
+        await _Daemon(config, root, source, timing).run(seconds)
 
 
 class _Daemon:
-    def __init__(self, config: Config, root: Path) -> None:
+    def __init__(self, config: Config, root: Path, source: Path | None, timing: Timing | None) -> None:
         self._config = config
         self._root = root
+        self._source = source
+        self._timing = timing
+        self._session: Session | None = None
         self._renderer = Renderer(root)
         self._rendering: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -78,7 +86,9 @@ class _Daemon:
         self._tap = Tap(self._journal, self._sealed)
         ledger = Ledger(self._journal)
         ledger.begin(checkpoint, version("ib-recorder"))
-        self._session = Session(self._config, self._tap, ledger)
+        session = self._session = Session(self._config, self._tap, ledger, self._timing)
+        if self._source is not None:
+            remember(self._root, self._config, self._source)
         ending = asyncio.create_task(self._end_session(seconds))
         scheduler = self._schedule()
         if storage.retain_days is not None:
@@ -86,7 +96,7 @@ class _Daemon:
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
         try:
-            await self._session.run()
+            await session.run()
         finally:
             ending.cancel()
             scheduler.shutdown(wait=False)
@@ -95,7 +105,8 @@ class _Daemon:
     async def _end_session(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-        self._session.stop()
+        if self._session is not None:
+            self._session.stop()
 
     def _checkpoint(self) -> Checkpoint:
         if not folder.segments(self._root):
@@ -109,9 +120,31 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(
-            signal.SIGHUP, log.warning, "the watchlist is read at start only; restart to apply"
-        )
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        """Read the config file again and touch only what differs; a bad file changes nothing and says why."""
+        if self._session is None or self._source is None:
+            log.warning(
+                "not reloaded: still starting" if self._source else "not reloaded: there is no file to read"
+            )
+            return
+        try:
+            wanted = load(self._source)
+        except ConfigError as error:
+            for problem in str(error).splitlines():
+                log.error("not reloaded; recording goes on as before", problem=problem)
+            return
+        plan = difference(self._config, wanted)
+        self._config = reloaded(self._config, wanted)
+        for setting in plan.at_restart:
+            log.warning("takes effect at the next start only", setting=str(setting))
+        log.info("reloaded", plan=plan.words())
+        self._session.reload(self._config, plan.words())
+        try:
+            remember(self._root, self._config, self._source)
+        except OSError as error:
+            log.warning("check --against will not see this reload", reason=str(error))
 
     def _schedule(self) -> AsyncIOScheduler:
         defaults = {"misfire_grace_time": _LATE_SECONDS, "coalesce": True, "max_instances": 1}
@@ -126,7 +159,8 @@ class _Daemon:
         try:
             self._tap.seal()
         except OSError as error:
-            self._session.failed(error)
+            if self._session is not None:
+                self._session.failed(error)
         if self._waiting or self._renderer.failed is not None:
             self._render()
 
@@ -135,7 +169,8 @@ class _Daemon:
 
         A coroutine, because the scheduler would run a plain function in a thread that never hangs.
         """
-        notify(f"WATCHDOG=1\nSTATUS={self._session.phase}, {self._tap.messages} messages")
+        doing = "starting" if self._session is None else self._session.words()
+        notify(f"WATCHDOG=1\nSTATUS={doing}, {self._tap.messages} messages")
 
     def _sealed(self) -> None:
         """A segment was sealed: rendered with the next flush, or sooner if many are waiting."""

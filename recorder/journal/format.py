@@ -69,6 +69,11 @@ def dump(content: dict[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def rows_of(content: dict[str, Any]) -> int:
+    """How many numbers a C record takes: one a tick of ``backfill``, and one for its own row of ``events``."""
+    return len(content.get("ticks", ())) + 1 if content.get("row", True) else 0
+
+
 class NotASegmentError(ValueError):
     """The bytes do not begin as a segment does."""
 

@@ -4,10 +4,27 @@ Rules:
 - Pure. The daemon and the renderer fold the same records into the same state; a segment begins with a snapshot
   of it, so that every segment makes sense alone.
 - A gap is opened and closed by a record of its own; nothing is concluded from what is not there.
+- What is to be filled is bounded: ``KEPT_MICROS`` back from the newest gap's end, ``MOST_UNFILLED`` gaps.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+FILLABLE_STREAMS = frozenset({"trades", "quotes", "midpoints"})
+"""Tick-by-tick streams: IB keeps their ticks for later."""
+
+FILLABLE_REASONS = frozenset(
+    {"disconnected", "restart", "farm", "no_data", "competing_session", "overflow", "updates_dropped"}
+)
+"""Why a stream can have missed ticks that IB has; what was refused or never asked for it may not tell."""
+
+KEPT_MICROS = 7 * 86_400_000_000
+MOST_UNFILLED = 1000
+
+EDGE_SECONDS = 2
+"""Asked for on either side of a gap: its ends are the recorder's clock, a tick's second is IB's."""
+
+_SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,47 @@ class Gap:
     code: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """A closed gap that IB's historical ticks may fill.
+
+    Attributes:
+        symbol: the line.
+        stream: trades, quotes or midpoints.
+        reason: why there was a gap.
+        ts_start: since when, microseconds.
+        ts_end: until when, microseconds.
+        seq_start: number of the last row before it.
+        seq_end: number of the row that ended it.
+        cursor: the next second to ask for, seconds since 1970.
+    """
+
+    symbol: str
+    stream: str
+    reason: str
+    ts_start: int
+    ts_end: int
+    seq_start: int
+    seq_end: int
+    cursor: int
+
+    @classmethod
+    def of(cls, gap_end: dict[str, Any]) -> "Unfilled":
+        """What a ``gap_end`` record leaves to fill."""
+        told = {name: gap_end[name] for name in cls.__slots__ if name != "cursor"}
+        return cls(**told, cursor=gap_end["ts_start"] // _SECOND - EDGE_SECONDS)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What it is known by."""
+        return self.symbol, self.stream, self.seq_start
+
+    @property
+    def last_second(self) -> int:
+        """The last second to ask for."""
+        return self.ts_end // _SECOND + EDGE_SECONDS
+
+
 @dataclass(slots=True)
 class State:
     """The state after some record.
@@ -49,12 +107,14 @@ class State:
             its last ticks may still be under way.
         live: request ids that are subscribed now.
         gaps: (line, stream) to its open gap.
+        unfilled: (line, stream, seq_start) to a closed gap that is still to be filled.
     """
 
     hello: bool = True
     requests: dict[int, Request] = field(default_factory=dict)
     live: set[int] = field(default_factory=set)
     gaps: dict[tuple[str, str], Gap] = field(default_factory=dict)
+    unfilled: dict[tuple[str, str, int], Unfilled] = field(default_factory=dict)
 
     def apply(self, record: dict[str, Any]) -> None:
         """Fold one control record in. Records that change nothing here are ignored."""
@@ -77,6 +137,20 @@ class State:
                 self.gaps[gap.symbol, gap.stream] = gap
             case "gap_end":
                 self.gaps.pop((record["symbol"], record["stream"]), None)
+                if record["stream"] in FILLABLE_STREAMS and record["reason"] in FILLABLE_REASONS:
+                    self._to_fill(Unfilled.of(record))
+            case "backfill":
+                self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
+
+    def _to_fill(self, gap: Unfilled) -> None:
+        kept = [one for one in self.unfilled.values() if one.ts_end >= gap.ts_end - KEPT_MICROS]
+        self.unfilled = {one.key: one for one in [*kept, gap][-MOST_UNFILLED:]}
+
+    def _filled(self, key: tuple[str, str, int], record: dict[str, Any]) -> None:
+        if record["done"]:
+            self.unfilled.pop(key, None)
+        elif key in self.unfilled:
+            self.unfilled[key] = replace(self.unfilled[key], cursor=record["cursor"])
 
     def snapshot(self) -> dict[str, Any]:
         """The state as the payload of an S record."""
@@ -85,15 +159,18 @@ class State:
             "requests": {str(req): asdict(request) for req, request in self.requests.items()},
             "live": sorted(self.live),
             "gaps": [asdict(gap) for gap in self.gaps.values()],
+            "unfilled": [asdict(gap) for gap in self.unfilled.values()],
         }
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any]) -> "State":
-        """The state that ``snapshot`` was taken of."""
+        """The state that ``snapshot`` was taken of; one of an older version knows nothing of ``unfilled``."""
         gaps = [Gap(**gap) for gap in snapshot["gaps"]]
+        unfilled = [Unfilled(**gap) for gap in snapshot.get("unfilled", ())]
         return cls(
             hello=snapshot["hello"],
             requests={int(req): Request(**request) for req, request in snapshot["requests"].items()},
             live=set(snapshot["live"]),
             gaps={(gap.symbol, gap.stream): gap for gap in gaps},
+            unfilled={gap.key: gap for gap in unfilled},
         )

@@ -63,11 +63,14 @@ class Journal:
         self.append("R", data, ts, skip, skip_rows)
 
     def control(self, record: dict[str, Any], ts: int | None = None, *, row: bool = True) -> None:
-        """Write one control record and fold it into the state; ``row``: it becomes a row of ``events``."""
-        content = segment_format.dump(record if row else {**record, "row": False})
-        self.append("C", content, self.clock() if ts is None else ts)
+        """Write one control record and fold it into the state.
+
+        ``row``: it becomes a row of ``events``; the ticks of a ``backfill`` are rows of their table besides.
+        """
+        content = record if row else {**record, "row": False}
+        self.append("C", segment_format.dump(content), self.clock() if ts is None else ts)
         self.state.apply(record)
-        self.count(int(row))
+        self.count(segment_format.rows_of(content))
 
     def count(self, rows: int) -> None:
         """Give numbers to the rows of the record just written."""

@@ -18,6 +18,7 @@ from recorder.reader.derive.bars import Interval, length
 from recorder.reader.derive.quotes import SCHEMA as QUOTES
 from recorder.reader.derive.trades import SCHEMA as TRADES
 from recorder.reader.errors import NotARecording, UnknownSymbol
+from recorder.reader.filling import gaps_of
 from recorder.reader.frames import Engine, Frame
 from recorder.reader.moments import Moment, Span, moment
 from recorder.reader.scan import exists, scan
@@ -125,8 +126,19 @@ class Database:
     def gaps(
         self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
     ) -> Frame:
-        """Closed gaps that overlap the range, by begin. A gap that is still open is in ``coverage``."""
-        return self.table("gaps", symbol, start, end, engine=engine)
+        """Closed gaps that overlap the range, by begin. A gap that is still open is in ``coverage``.
+
+        Besides the table's columns ``filled_until``, the ticks before which were fetched afterwards (null: none
+        were), and ``filled``, whether that is the whole gap.
+        """
+        wanted, span = _listed(symbol), Span.of(start, end)
+
+        def read(snapshot: Snapshot) -> pa.Table:
+            found = gaps_of(snapshot, wanted, span)
+            _check_lines(snapshot, wanted, found)
+            return found
+
+        return self._frame(read, engine)
 
     def instruments(
         self, symbol: Symbols = None, start: When = None, end: When = None, *, engine: Engine = "pandas"
@@ -139,8 +151,10 @@ class Database:
     ) -> Frame:
         """Best bid and ask: tick by tick while that was subscribed, else rebuilt from level 1.
 
-        ``source`` tells: ``tick_by_tick``, ``level1`` or ``level1_delayed``. Rebuilt quotes are one row a
-        change, carried forward within a subscription and never across a gap. Null: no quote.
+        ``source`` tells: ``tick_by_tick``, ``backfill``, ``level1`` or ``level1_delayed``. Rebuilt quotes are one
+        row a change, carried forward within a subscription and never across a gap. Null: no quote. What filled a
+        gap afterwards (``backfill``) stands where it happened by ``ts_event``, as for the range; its ``ts_recv``
+        is when it was fetched.
         """
         return self._view(views.quotes_of, QUOTES, symbol, Span.of(start, end), engine)
 
@@ -149,9 +163,9 @@ class Database:
     ) -> Frame:
         """Trades: tick by tick while that was subscribed, else from level 1.
 
-        ``source`` tells: ``tick_by_tick``; ``rt_volume`` where the subscription brought RTVolume; else
-        ``last`` (or ``last_delayed``), a row a LAST price, of which the first of a subscription is
-        ``initial``: the trade before it.
+        ``source`` tells: ``tick_by_tick``; ``backfill`` (see ``quotes``); ``rt_volume`` where the subscription
+        brought RTVolume; else ``last`` (or ``last_delayed``), a row a LAST price, of which the first of a
+        subscription is ``initial``: the trade before it.
         """
         return self._view(views.trades_of, TRADES, symbol, Span.of(start, end), engine)
 
@@ -167,8 +181,8 @@ class Database:
         """Bars of ``interval`` ("5s", "1min", "1h", "1D"), made of ``trades`` without the ``initial``.
 
         A line without trades in the range gets bars of its midpoint; then volume and vwap are null. ``ts`` is
-        the bar's start; what was received in [ts, ts + interval) is in it. Without ``interval``: the recorded
-        5-second bars.
+        the bar's start; what was received in [ts, ts + interval) is in it, or happened in it and filled a gap
+        afterwards. Without ``interval``: the recorded 5-second bars.
 
         Raises:
             ValueError: the interval has no fixed length; see also ``table``.
@@ -177,7 +191,7 @@ class Database:
             return self.table("bars", symbol, start, end, engine=engine)
         length(interval)
         view = partial(views.bars_of, interval=interval)
-        return self._view(view, BARS, symbol, Span.of(start, end), engine, order="ts")
+        return self._view(view, BARS, symbol, Span.of(start, end), engine)
 
     def book(
         self, symbol: str, at: When = None, rows: int | None = None, *, engine: Engine = "pandas"
@@ -198,10 +212,28 @@ class Database:
     def coverage(self, date: When = None, *, engine: Engine = "pandas") -> Frame:
         """Who was recorded when: a row a line and stream, of one UTC day or of all time.
 
-        ``first``, ``last``, ``rows``; ``recorded_seconds``, ``gap_seconds``; ``gaps`` (how many), ``reasons``
-        (seconds by reason, as text), ``open_gap`` (since when, null: none now).
+        ``first``, ``last``, ``rows``; ``recorded_seconds``, ``gap_seconds``; ``closed_seconds`` (of both, while the
+        market is known to have been closed), ``filled_seconds`` (of the gaps, fetched later), ``missing_seconds``
+        (of the gaps, neither closed nor filled); ``gaps`` (how many), ``reasons`` (seconds of gaps by reason, as
+        text), ``open_gap`` (since when, null: none now).
         """
         return self._frame(partial(views.coverage_of, span=Span.day(date)), engine)
+
+    def timeline(self, symbol: Symbols = None, date: When = None, *, engine: Engine = "pandas") -> Frame:
+        """What the time of each line and stream was, stretch by stretch, on one UTC day or all the time.
+
+        ``symbol``, ``stream``, ``begin``, ``end``; ``what``: ``recorded``, ``closed`` (the market, by its trading
+        hours), ``gap``, or ``filled`` (a gap whose ticks were fetched later); of a gap ``reason``, ``code`` and whether
+        it is still ``open``. No two stretches of a stream overlap.
+        """
+        wanted, span = _listed(symbol), Span.day(date)
+
+        def read(snapshot: Snapshot) -> pa.Table:
+            found = views.timeline_of(snapshot, wanted, span)
+            _check_lines(snapshot, wanted, found)
+            return found
+
+        return self._frame(read, engine)
 
     def sql(self, query: str, *, engine: Engine = "pandas") -> Frame:
         """The result of one SELECT, by DuckDB: every table is a view, with the rows' UTC day as ``date``.
@@ -219,15 +251,13 @@ class Database:
         symbol: Symbols,
         span: Span,
         engine: Engine,
-        *,
-        order: str = "seq",
     ) -> Frame:
         wanted = _listed(symbol)
 
         def read(snapshot: Snapshot) -> pa.Table:
             lives = views.Lives(snapshot, span)
             lines = _lines(snapshot) if wanted is None else wanted
-            found = views.merged([view(snapshot, lives, line, span) for line in lines], shape, order)
+            found = views.merged([view(snapshot, lives, line, span) for line in lines], shape)
             _check_lines(snapshot, wanted, found)
             return found
 

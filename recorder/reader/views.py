@@ -4,7 +4,7 @@ Rule: a view of a range is that part of the view of everything. So each reads ba
 to where the state at the start is known, and cuts what it read for that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,17 +16,21 @@ from recorder.reader import sql
 from recorder.reader.derive import bars as bar
 from recorder.reader.derive import book as order_book
 from recorder.reader.derive import coverage as covering
-from recorder.reader.derive import life, quotes, trades
+from recorder.reader.derive import filled, life, quotes, timeline, trades
+from recorder.reader.filling import Fillings, gaps_of, ticks_of
 from recorder.reader.moments import BEGINNING, Span
 from recorder.reader.scan import lookback, scan
 from recorder.reader.snapshot import Snapshot
 
 _LEVEL1 = ("ts_recv", "seq", "symbol", "con_id", "tick_type", "price", "size", "text", "attribs")
-_GAPS = ("symbol", "stream", "ts_start", "seq_start")
 
 
 class Lives:
-    """Beginnings and ends of all streams, as far back as the last that was everything's."""
+    """Beginnings and ends of all streams, as far back as the last that was everything's.
+
+    Attributes:
+        fillings: what was filled of their gaps.
+    """
 
     def __init__(self, snapshot: Snapshot, span: Span) -> None:
         read = partial(_events, snapshot)
@@ -34,27 +38,29 @@ class Lives:
         if span.start is not None:
             earlier = lookback(read, span.start, _resets_all, step=timedelta(days=1))
             self._events = pa.concat_tables([earlier, self._events])
-        self._gaps = scan(snapshot, "gaps", columns=_GAPS)
+        self.fillings = Fillings(snapshot, span)
 
     def of(self, symbol: str, stream: str) -> life.Life:
         """The life of one stream."""
-        return life.of_stream(self._events, self._gaps, symbol, stream)
+        return life.of_stream(self._events, self.fillings.gaps, symbol, stream)
 
 
 def quotes_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span) -> pa.Table:
     """Best bid and ask of a line."""
     own = lives.of(symbol, "level1")
     level1 = _with_state(_level1(snapshot, symbol, quotes.TICK_TYPES), own, span, _both_sides)
-    ticks = scan(snapshot, "quotes", [symbol], span)
-    return _within(quotes.quotes(ticks, lives.of(symbol, "quotes"), level1, own), span)
+    fillings = lives.fillings.of(symbol, "quotes")
+    ticks = ticks_of(snapshot, "quotes", symbol, span, fillings)
+    return _within(quotes.quotes(ticks, lives.of(symbol, "quotes"), level1, own, fillings), span)
 
 
 def trades_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span) -> pa.Table:
     """Trades of a line."""
     own = lives.of(symbol, "level1")
     level1 = _with_state(_level1(snapshot, symbol, trades.TICK_TYPES), own, span, _rt_volume)
-    ticks = scan(snapshot, "trades", [symbol], span)
-    return _within(trades.trades(ticks, lives.of(symbol, "trades"), level1, own), span)
+    fillings = lives.fillings.of(symbol, "trades")
+    ticks = ticks_of(snapshot, "trades", symbol, span, fillings)
+    return _within(trades.trades(ticks, lives.of(symbol, "trades"), level1, own, fillings), span)
 
 
 def bars_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span, interval: bar.Interval) -> pa.Table:
@@ -62,12 +68,11 @@ def bars_of(snapshot: Snapshot, lives: Lives, symbol: str, span: Span, interval:
     found = bar.from_trades(trades_of(snapshot, lives, symbol, span), interval)
     if len(found):
         return found
-    midpoints = scan(snapshot, "midpoints", [symbol], span)
+    midpoints = ticks_of(snapshot, "midpoints", symbol, span, lives.fillings.of(symbol, "midpoints"))
     if len(midpoints):
-        named = midpoints.drop_columns("source").append_column(
-            "source", pa.repeat("midpoints", len(midpoints))
-        )
-        return bar.from_midpoints(named, interval)
+        source = filled.named(midpoints, "midpoints")
+        named = midpoints.drop_columns("source").append_column("source", source)
+        return bar.from_midpoints(filled.placed(named), interval)
     return bar.from_quotes(quotes_of(snapshot, lives, symbol, span), interval)
 
 
@@ -82,23 +87,29 @@ def book_of(snapshot: Snapshot, symbol: str, at: datetime | None, rows: int | No
 
 def coverage_of(snapshot: Snapshot, span: Span) -> pa.Table:
     """Who was recorded when, by line and stream."""
-    counts = sql.select(snapshot, _counting(span))
-    events = scan(snapshot, "events", columns=life.COLUMNS)
-    gaps = scan(snapshot, "gaps", None, span)
-    begun, seen = (
-        [how(counts[name]).as_py(), how(events["ts_recv"]).as_py()]
-        for how, name in ((pc.min, "first"), (pc.max, "last"))
-    )
-    begin = span.start or min(filter(None, begun), default=BEGINNING)
-    alive = max(filter(None, seen), default=begin)
-    end = span.end if span.end and _goes_on(snapshot, span.end) else min(span.end or alive, alive)
-    return covering.coverage(counts, events, gaps, (_micros(begin), _micros(end)))
+    return covering.coverage(sql.select(snapshot, _counting(span)), _accounts(snapshot, None, span))
 
 
-def merged(found: list[pa.Table], shape: pa.Schema, order: str) -> pa.Table:
+def timeline_of(snapshot: Snapshot, symbols: Sequence[str] | None, span: Span) -> pa.Table:
+    """What each stream's time was, stretch by stretch."""
+    return timeline.table(_accounts(snapshot, symbols, span))
+
+
+def covered(snapshot: Snapshot, span: Span) -> tuple[pa.Table, pa.Table]:
+    """``coverage_of`` and ``timeline_of``, of one moment."""
+    accounts = _accounts(snapshot, None, span)
+    return covering.coverage(sql.select(snapshot, _counting(span)), accounts), timeline.table(accounts)
+
+
+def merged(found: list[pa.Table], shape: pa.Schema) -> pa.Table:
     """A view of several lines as one table."""
     whole = pa.concat_tables([shape.empty_table(), *found])
-    return whole if len(found) < 2 else whole.sort_by([(order, "ascending"), ("symbol", "ascending")])
+    if len(found) < 2:
+        return whole
+    by_number = "seq" in shape.names
+    return (
+        filled.placed(whole) if by_number else whole.sort_by([("ts", "ascending"), ("symbol", "ascending")])
+    )
 
 
 def _events(snapshot: Snapshot, span: Span) -> pa.Table:
@@ -160,14 +171,33 @@ def _counting(span: Span) -> str:
     return f"SELECT {counted} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY ALL"  # noqa: S608 - as above
 
 
-def _goes_on(snapshot: Snapshot, midnight: datetime) -> bool:
-    """Whether the recording lived to see a UTC midnight."""
-    later = pc.field("ts_recv") >= pa.scalar(midnight, schema.TIME)
-    return any(
-        any(file.day >= midnight.date() for file in snapshot.files(table))
-        or len(snapshot.tail(table).filter(later))
-        for table in schema.SEQUENCED
+def _accounts(
+    snapshot: Snapshot, symbols: Sequence[str] | None, span: Span
+) -> dict[timeline.Key, timeline.Account]:
+    first, last = _lifetime(snapshot)
+    window = Span(span.start or first, min(span.end or last, last))
+    return timeline.accounts(
+        scan(snapshot, "events", symbols, columns=timeline.EVENTS),
+        gaps_of(snapshot, symbols, span),
+        scan(snapshot, "instruments", symbols, Span(None, window.end), columns=timeline.INSTRUMENTS),
+        (_micros(window.start or first), _micros(window.end or last)),
     )
+
+
+def _lifetime(snapshot: Snapshot) -> tuple[datetime, datetime]:
+    """The recording's first and last sign of life."""
+    bounds = [pc.min_max(rows["ts_recv"]).as_py() for rows in _edges(snapshot)]
+    first = min((bound["min"] for bound in bounds if bound["min"]), default=BEGINNING)
+    return first, max((bound["max"] for bound in bounds if bound["max"]), default=first)
+
+
+def _edges(snapshot: Snapshot) -> Iterator[pa.Table]:
+    """The times of the first and of the last day of each table, and of what is in no file yet."""
+    for table in schema.SEQUENCED:
+        days = [file.day for file in snapshot.files(table)]
+        for day in {min(days), max(days)} if days else ():
+            yield scan(snapshot, table, None, Span.day(day), columns=["ts_recv"])
+        yield snapshot.tail(table).select(["ts_recv"])
 
 
 def _stamp(moment: datetime) -> str:

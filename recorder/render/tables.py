@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recorder import schema
-from recorder.journal.format import Damage, Record, scan
+from recorder.journal.format import Damage, Record, rows_of, scan
 from recorder.journal.state import State
-from recorder.render import events
+from recorder.render import backfill, events
 from recorder.render.rows import rows
 from recorder.render.stretch import Frames, Stretch
 
@@ -122,15 +122,23 @@ class _Reading:
         self._rendered.state.apply(content)
         if content["kind"] == "opened":
             self._begin_stretch()
-        if not content.get("row", True):
+        count = rows_of(content)
+        if count == 0:
             return
-        own = {"ts_recv": record.ts, "seq": record.seq}
-        self._rendered.next_seq = max(self._rendered.next_seq, record.seq + 1)
-        self._told["events"].append(content | own)
+        self._rendered.next_seq = max(self._rendered.next_seq, record.seq + count)
+        if content["kind"] == "backfill":
+            self._backfill(record, content)
+            return
+        self._told["events"].append(content | {"ts_recv": record.ts, "seq": record.seq})
         if content["kind"] == "gap_end":
             self._told["gaps"].append(content)
         elif content["kind"] == "qualified":
             self._told["instruments"].append(content["instrument"] | {"ts_recv": record.ts})
+
+    def _backfill(self, record: Record, content: dict[str, Any]) -> None:
+        for name, table in backfill.ticks(record, content):
+            self._parts[name].append(table)
+        self._told["events"].append(backfill.event(record, content))
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:

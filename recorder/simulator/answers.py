@@ -9,7 +9,7 @@ Rules:
 
 from typing import TYPE_CHECKING, Final
 
-from recorder.simulator import history, notices
+from recorder.simulator import history, notices, permission
 from recorder.simulator.details import details, option_chains, symbol_samples
 from recorder.simulator.frames import UNSET_INT
 from recorder.simulator.requests import Request
@@ -45,8 +45,9 @@ _ACCOUNT: Final = (
 def contract_details(session: "Session", request: Request) -> None:
     """A message for each listing, then 52. While the definitions' farm is down nothing comes."""
     world, query, req = session.world, request.query, request.req
-    if SECDEF_FARM in world.farms_down or not world.connected:
+    if world.broken(SECDEF_FARM) or not world.connected:
         return
+    world.wake(SECDEF_FARM)
     if not (query.con_id or query.symbol or query.local_symbol or query.sec_id):
         session.tell(req, 321, "cd", "Please enter a local symbol or a symbol")
         return
@@ -68,11 +69,12 @@ def historical_ticks(session: "Session", request: Request) -> None:
     instrument = find(session, request) if span else None
     if not instrument or not span or not world.connected:
         return
-    if HMDS_FARM in world.farms_down:
+    if world.broken(HMDS_FARM):
         session.tell(req, 162, "HMDS server disconnect occurred.  Attempting reconnection...")
         return
-    if instrument.permission != "live":
-        session.tell(req, 10187, f"No market data permissions for {instrument.primary} {instrument.sec_type}")
+    world.wake(HMDS_FARM)
+    if refusal := permission.denied(world, "history", instrument):
+        session.tell(req, *refusal)
         return
     alike = (instrument.con_id, request.query.exchange, show)
     identical = (*alike, span, request.number("count"))

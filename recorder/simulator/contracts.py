@@ -8,7 +8,7 @@ Rules:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from recorder.simulator.hours import US_STOCKS, Hours
@@ -108,12 +108,21 @@ class Query:
 
 @dataclass(slots=True)
 class Universe:
-    """All instruments, and the names they are found by."""
+    """All instruments, and the names they are found by.
+
+    Attributes:
+        delisted: symbols that are not found.
+    """
 
     instruments: tuple[Instrument, ...]
+    delisted: set[str] = field(default_factory=set)
     _by_name: dict[str, list[Instrument]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._index()
+
+    def _index(self) -> None:
+        self._by_name = {}
         for instrument in self.instruments:
             for name in {
                 str(instrument.con_id),
@@ -128,19 +137,43 @@ class Universe:
         name = (
             str(query.con_id) if query.con_id else query.sec_id or query.local_symbol or query.symbol.upper()
         )
-        found = (one for one in self._by_name.get(name, ()) if _matches(query, one))
+        named = (one for one in self._by_name.get(name, ()) if one.symbol not in self.delisted)
+        found = (one for one in named if _matches(query, one))
         return [listing for one in found for listing in _listings(query, one)]
 
     def search(self, text: str) -> list[Instrument]:
         """Stocks and indices whose symbol begins with ``text`` or whose name has it, at most 16."""
         text = text.upper()
-        kinds = (one for one in self.instruments if one.sec_type in {"STK", "IND"})
+        kinds = (
+            one
+            for one in self.instruments
+            if one.sec_type in {"STK", "IND"} and one.symbol not in self.delisted
+        )
         return [one for one in kinds if one.symbol.startswith(text) or text in one.long_name.upper()][:16]
 
     def by_con_id(self, con_id: int) -> Instrument | None:
         """The instrument with that conId; of a future and its continuous twin the future."""
         found = self._by_name.get(str(con_id), ())
         return next((one for one in found if one.con_id == con_id and one.sec_type != "CONTFUT"), None)
+
+    def main_exchange(self, con_id: int) -> str:
+        """Where the instrument with that conId is asked for; SMART if there is none."""
+        instrument = self.by_con_id(con_id)
+        return instrument.exchanges[0] if instrument else "SMART"
+
+    def never_closing(self) -> "Universe":
+        """The same instruments on venues that are always open."""
+        return Universe(tuple(replace(one, hours=one.hours.around_the_clock()) for one in self.instruments))
+
+    def roll(self, symbol: str) -> None:
+        """The symbol's continuous future stands for the next expiry; without one nothing happens."""
+        of_symbol = [one for one in self.instruments if one.symbol == symbol]
+        old = next((one for one in of_symbol if one.sec_type == "CONTFUT"), None)
+        later = [one for one in of_symbol if old and one.sec_type == "FUT" and one.expiry > old.expiry]
+        if later:
+            new = replace(min(later, key=lambda one: one.expiry), sec_type="CONTFUT")
+            self.instruments = tuple(new if one is old else one for one in self.instruments)
+            self._index()
 
 
 def _ids(instrument: Instrument) -> Iterable[str]:

@@ -2,11 +2,12 @@
 
 Rules:
 - Pure: the moment is an argument.
-- Hours say when the real venue trades; the simulated market may be open all the same.
+- Hours are the real venues'; ``around_the_clock`` makes those of a market that never closes.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAYS = 6
@@ -19,7 +20,8 @@ class Hours:
 
     Attributes:
         zone: IB's name of the time zone.
-        trading: opening and closing, ``HHMM``; an opening later than the closing is the day before.
+        trading: opening and closing, ``HHMM``; an opening later than the closing is the day before, a
+            closing that is the opening the day after.
         liquid: the same for the main session.
         every_day: trades on Saturdays, Sundays and holidays too.
     """
@@ -28,6 +30,10 @@ class Hours:
     trading: tuple[str, str]
     liquid: tuple[str, str]
     every_day: bool = False
+
+    def around_the_clock(self) -> "Hours":
+        """The same place, never closed."""
+        return replace(self, trading=("0000", "0000"), liquid=("0000", "0000"), every_day=True)
 
 
 US_STOCKS = Hours("US/Eastern", ("0400", "2000"), ("0930", "1600"))
@@ -65,8 +71,28 @@ def _holiday(day: date) -> bool:
 
 
 def _day(day: date, hours: Hours, session: tuple[str, str]) -> str:
-    opening, closing = session
-    start = day - timedelta(days=1) if opening > closing else day
     if not hours.every_day and _holiday(day):
         return f"{day:%Y%m%d}:CLOSED"
-    return f"{start:%Y%m%d}:{opening}-{day:%Y%m%d}:{closing}"
+    start, end = _session(day, session)
+    return f"{start:%Y%m%d:%H%M}-{end:%Y%m%d:%H%M}"
+
+
+def _session(day: date, session: tuple[str, str]) -> tuple[datetime, datetime]:
+    """Opening and closing of the session that belongs to a day, by the venue's clock."""
+    opening, closing = (time(int(text[:2]), int(text[2:])) for text in session)
+    start = datetime.combine(day, opening) - timedelta(days=opening > closing)
+    return start, datetime.combine(day, closing) + timedelta(days=opening == closing)
+
+
+def is_open(hours: Hours, now: float) -> bool:
+    """Whether the venue trades at that moment."""
+    return _is_open(hours, int(now // 60))
+
+
+@lru_cache(maxsize=256)
+def _is_open(hours: Hours, minute: int) -> bool:
+    """By the minute, which is as fine as hours are: asked a thousand times, worked out once."""
+    there = datetime.fromtimestamp(minute * 60, ZoneInfo(hours.zone)).replace(tzinfo=None)
+    days = (there.date(), there.date() + timedelta(days=1))
+    sessions = (_session(day, hours.trading) for day in days if hours.every_day or not _holiday(day))
+    return any(start <= there < end for start, end in sessions)

@@ -169,6 +169,7 @@ class Link(asyncio.Protocol):
         if now < self.line.frozen:
             return True
         self.line.frozen = 0.0
+        self.session.skip()
         if self._transport:
             self._transport.resume_reading()
         return False

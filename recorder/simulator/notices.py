@@ -5,7 +5,7 @@ Rules:
 - Message 4 carries the reject JSON field from server version 166 on.
 """
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from recorder.wire.layouts import frame
 
@@ -35,22 +35,35 @@ TEXTS: Final[dict[int, str]] = {
     2104: "Market data farm connection is OK:{0}",
     2105: "HMDS data farm connection is broken:{0}",
     2106: "HMDS data farm connection is OK:{0}",
+    2107: "HMDS data farm connection is inactive but should be available upon demand.{0}",
+    2108: "Market data farm connection is inactive but should be available upon demand.{0}",
     2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
     2152: "Exchanges - Depth: {0}; Top: BYX; AMEX; PEARL; MEMX; EDGEA; CHX; NYSENAT; PSX; LTSE; ",
     2157: "Sec-def data farm connection is broken:{0}",
     2158: "Sec-def data farm connection is OK:{0}",
+    2159: "Sec-def data farm connection is inactive but should be available upon demand.{0}",
     10089: "Requested market data requires additional subscription for API. See link in "
     "'Market Data Connections' dialog for more details.Delayed market data is available.{0}",
     10090: "Part of requested market data is not subscribed. Subscription-independent ticks are still active."
     "Delayed market data is available.{0}",
+    10091: "Part of requested market data requires additional subscription for API. See link in "
+    "'Market Data Connections' dialog for more details.Delayed market data is available.{0}",
     10092: "Deep market data is not supported for this combination of security type/exchange",
     10167: "Requested market data is not subscribed. Displaying delayed market data.",
     10168: "Requested market data is not subscribed. Delayed market data is not enabled.",
     10182: "Failed to request live updates (disconnected).",
+    10186: "Requested market data is not subscribed. Delayed market data is not enabled.",
     10187: "Failed to request historical ticks:{0}",
     10189: "Failed to request tick-by-tick data.{0}",
     10190: "Max number of tick-by-tick requests has been reached.",
     10197: "No market data during competing live session",
+}
+
+FarmState: TypeAlias = Literal["down", "up", "idle"]
+_FARMS: Final[dict[str, dict[FarmState, int]]] = {
+    "market": {"down": 2103, "up": 2104, "idle": 2108},
+    "history": {"down": 2105, "up": 2106, "idle": 2107},
+    "definitions": {"down": 2157, "up": 2158, "idle": 2159},
 }
 
 AMBIGUOUS: Final = "The contract description specified for {0} is ambiguous."
@@ -60,6 +73,12 @@ READ_ONLY: Final = "The API interface is currently in Read-Only mode."
 def text(code: int, *details: object) -> str:
     """The words of a code; one that is not in the table must bring its own."""
     return TEXTS.get(code, "{0}").format(*details)
+
+
+def farm(name: str, state: FarmState) -> int:
+    """The code of a farm's state; what a farm serves is in its name."""
+    serves = "history" if name.endswith("hmds") else "definitions" if name.startswith("secdef") else "market"
+    return _FARMS[serves][state]
 
 
 def notice(version: int, req: int, code: int, words: str) -> bytes:

@@ -93,7 +93,8 @@ _KINDS: dict[object, tuple[tuple[type, ...], str]] = {
 
 def _check_type(name: str, parameter: inspect.Parameter, value: object) -> None:
     choices = get_args(parameter.annotation)
-    types, words = _KINDS.get(parameter.annotation, ((str,), f"one of {', '.join(choices)}"))
+    one_of = tuple({type(choice) for choice in choices}), f"one of {', '.join(map(str, choices))}"
+    types, words = _KINDS.get(parameter.annotation, one_of)
     right = isinstance(value, types) and (bool in types or not isinstance(value, bool))
     if not right or (choices and value not in choices):
         raise ScriptError(f"{name}: {parameter.name} is {value!r}; it must be {words}")

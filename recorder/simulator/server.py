@@ -21,7 +21,7 @@ from recorder.simulator.frames import is_market_data
 from recorder.simulator.link import Link
 from recorder.simulator.script import Step, check, load_script
 from recorder.simulator.session import Session
-from recorder.simulator.world import World
+from recorder.simulator.world import Trading, World
 
 PULSE: Final = 0.01
 """Seconds between two pulses."""
@@ -55,6 +55,7 @@ class Simulator:
         read_only: bool = False,
         accounts: tuple[str, ...] = ("DU1234567",),
         max_backlog: int = 1 << 24,
+        hours: Trading = "always",
     ) -> None:
         """A gateway yet to be started.
 
@@ -70,18 +71,22 @@ class Simulator:
             read_only: refuse to list orders too, as the API setting of that name does.
             accounts: the accounts managed.
             max_backlog: bytes a client may leave unread before it is dropped.
+            hours: ``always``: the market never closes, and contract details say so; ``real``: they tell the
+                venues' own hours, and nothing ticks outside them.
         """
         self.port = port
         self.sent: list[tuple[int, bytes]] = []
         self.links: dict[int, Link] = {}
         self.world = World(
-            seed=seed, rate=rate, now=now, max_lines=max_lines, accounts=accounts, read_only=read_only
-        )
+            seed=seed, rate=rate, now=now, max_lines=max_lines, accounts=accounts, read_only=read_only,
+            hours=hours,
+        )  # fmt: skip
         self._host = host
         self._script = tuple(script or ())
         self._record = record
         self._max_backlog = max_backlog
         self._connections = 0
+        self._refusals = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
@@ -139,9 +144,15 @@ class Simulator:
             self._timers.append(asyncio.get_running_loop().call_later(seconds, action))
 
     def refuse(self, seconds: float) -> None:
-        """Stop listening for a while; the port stays known."""
+        """Stop listening for a while; the port stays known. Of several such whiles all must be over."""
+        self._refusals += 1
         self._stop_listening()
-        self.later(seconds, lambda: self._spawn(self._listen()))
+        self.later(seconds, self._relent)
+
+    def _relent(self) -> None:
+        self._refusals -= 1
+        if not self._refusals:
+            self._spawn(self._listen())
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -215,6 +226,8 @@ async def serve(
     rate: float = 10.0,
     script_path: Path | None = None,
     listening: Callable[[int], None] | None = None,
+    *,
+    hours: Trading = "always",
 ) -> None:
     """Run a simulated gateway until cancelled.
 
@@ -224,13 +237,14 @@ async def serve(
         rate: ticks a second of each subscription.
         script_path: a YAML file of failures to play.
         listening: told the port once it listens.
+        hours: as of ``Simulator``.
 
     Raises:
         ListenError: the port cannot be had.
         ScriptError: the script is wrong; says file, line and what would be right.
     """
     script = load_script(script_path) if script_path else ()
-    async with Simulator(port, seed=seed, rate=rate, script=script) as simulator:
+    async with Simulator(port, seed=seed, rate=rate, script=script, hours=hours) as simulator:
         if listening:
             listening(simulator.port)
         await simulator.run()

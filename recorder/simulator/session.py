@@ -18,7 +18,7 @@ from recorder.simulator.inbound import Hello, Inbound
 from recorder.simulator.pacing import VIOLATIONS, HistoryPacing, MessageRate
 from recorder.simulator.requests import Request, RequestError, decode
 from recorder.simulator.tickbytick import TickByTick
-from recorder.simulator.world import HMDS_FARM, MARKET_FARMS, SECDEF_FARM, Welcome, World
+from recorder.simulator.world import FARMS, Welcome, World
 from recorder.wire.layouts import frame
 
 BLOCK: Final = 32
@@ -45,6 +45,8 @@ class Subscription:
         kind: ``level1``, ``ticks``, ``depth`` or ``bars``.
         data_type: what message 58 last said: 1 live, 2 frozen, 3 delayed, 4 delayed frozen.
         muted: sends nothing more; a new request does.
+        open: whether its market was when it was last looked at.
+        pending: an opening picture kept back until the farm is there.
         due: ticks not yet sent, a fraction.
     """
 
@@ -54,6 +56,8 @@ class Subscription:
     stream: Stream
     data_type: int = 1
     muted: bool = False
+    open: bool = True
+    pending: list[Message] = field(default_factory=list)
     due: float = 0.0
 
 
@@ -68,6 +72,7 @@ class Session:
         closing: seconds until the connection is to end; None: not.
         data_type: what ``reqMarketDataType`` asked for.
         clock: the steady clock's latest reading.
+        late: subscriptions that are cancelled and still tick, and until when.
     """
 
     number: int
@@ -80,6 +85,7 @@ class Session:
     data_type: int = 1
     clock: float = 0.0
     subscriptions: dict[tuple[str, int], Subscription] = field(default_factory=dict)
+    late: list[tuple[float, Subscription]] = field(default_factory=list)
     history: HistoryPacing = field(default_factory=HistoryPacing)
     tick_requests: dict[tuple[int, str], float] = field(default_factory=dict)
     _inbound: Inbound = field(default_factory=Inbound)
@@ -105,11 +111,18 @@ class Session:
         """Time passes: the market data that are due by now."""
         self.clock = clock
         now, ticks = self.world.now(), self.world.rate * seconds
-        return [
-            frame
-            for one in self.subscriptions.values()
-            for frame in encode(one.req, self._due(one, ticks, now))
-        ]
+        self.late = [(until, one) for until, one in self.late if clock < until]
+        for one in self.subscriptions.values():
+            if one.open != self.world.trades_now(one.instrument):
+                subscribe.turn_market(self, one)
+        ticking = (*self.subscriptions.values(), *(one for _, one in self.late))
+        return [frame for one in ticking for frame in encode(one.req, self._due(one, ticks, now))]
+
+    def skip(self) -> None:
+        """What has happened by now is not told any more."""
+        for one in self.subscriptions.values():
+            if isinstance(one.stream, TickByTick):
+                one.stream.skip()
 
     def tell(self, req: int, code: int, *details: object) -> None:
         """Message 4."""
@@ -121,9 +134,27 @@ class Session:
 
     def subscribe(
         self, kind: str, req: int, instrument: Instrument, stream: Stream, data_type: int = 1
-    ) -> None:
+    ) -> Subscription:
         """From now on the stream's ticks go to the client."""
-        self.subscriptions[kind, req] = Subscription(kind, req, instrument, stream, data_type)
+        self.world.wake(instrument.farm)
+        is_open = self.world.trades_now(instrument)
+        one = Subscription(kind, req, instrument, stream, data_type, open=is_open)
+        self.subscriptions[kind, req] = one
+        return one
+
+    def show(self, one: Subscription, opening: list[Message]) -> None:
+        """An opening picture, or a part of it; of a broken farm it comes when the farm is back."""
+        if self.world.broken(one.instrument.farm):
+            one.pending += opening
+        else:
+            self.out += encode(one.req, opening)
+
+    def cancel(self, kind: str, req: int) -> bool:
+        """End a subscription at the client's wish, which may take a while; false if there is none."""
+        one = self.subscriptions.get((kind, req))
+        if one and self.world.lag:
+            self.late.append((self.clock + self.world.lag, one))
+        return self.end(kind, req)
 
     def end(self, kind: str, req: int) -> bool:
         """Forget a subscription; false if there is none."""
@@ -134,12 +165,13 @@ class Session:
             if isinstance(one.stream, TickByTick):
                 one.stream.skip()
             return []
+        opening, one.pending = one.pending, []
         if self.world.unlimited:
-            return one.stream.more(BLOCK, now)
+            return opening + one.stream.more(BLOCK, now)
         one.due += ticks
         whole = int(one.due)
         one.due -= whole
-        return one.stream.more(whole, now)
+        return opening + one.stream.more(whole, now)
 
     def _greet(self, hello: Hello) -> None:
         self.version = hello.version
@@ -157,7 +189,20 @@ class Session:
             return
         if self.client_id is None and request.name != "start_api":
             return
-        HANDLERS[request.name](self, request)
+        if not self._unanswered(request):
+            HANDLERS[request.name](self, request)
+
+    def _unanswered(self, request: Request) -> bool:
+        """Whether a script wants this one left without an answer, or with 321 for one."""
+        name, rejected, ignored = request.name, self.world.rejected, self.world.ignored
+        if rejected[name]:
+            rejected[name] -= 1
+            self.tell(request.req, 321, "cd", "Invalid request")
+            return True
+        if ignored[name]:
+            ignored[name] -= 1
+            return True
+        return False
 
     def start(self, request: Request) -> None:
         """startApi: the accounts, the next order id and the state of the farms."""
@@ -178,11 +223,8 @@ class Session:
             self.tell(-1, 2110)
 
     def _farms(self) -> None:
-        down = self.world.farms_down
-        for name in MARKET_FARMS:
-            self.tell(-1, 2103 if name in down else 2104, name)
-        self.tell(-1, 2105 if HMDS_FARM in down else 2106, HMDS_FARM)
-        self.tell(-1, 2157 if SECDEF_FARM in down else 2158, SECDEF_FARM)
+        for name in FARMS:
+            self.tell(-1, notices.farm(name, self.world.farms.get(name, "up")), name)
 
 
 HANDLERS: Final[dict[str, Callable[[Session, Request], None]]] = {

@@ -9,21 +9,21 @@ Rules:
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from recorder.simulator import generic_ticks, notices
+from recorder.simulator import generic_ticks, notices, permission
 from recorder.simulator.bars import SHOWS, Bars
 from recorder.simulator.book import MARKET_MAKERS, SMART_VENUES, Book
 from recorder.simulator.contracts import Instrument
 from recorder.simulator.frames import DATA_TYPE, PARAMS, REROUTE, REROUTE_DEPTH, SNAPSHOT_END, encode, java
 from recorder.simulator.level1 import Level1
 from recorder.simulator.pacing import TICK_PAUSE
+from recorder.simulator.permission import DELAYED
 from recorder.simulator.requests import Request
 from recorder.simulator.tickbytick import SOURCES, TickByTick
 
 if TYPE_CHECKING:
-    from recorder.simulator.session import Session
+    from recorder.simulator.session import Session, Subscription
 
 Handler: TypeAlias = Callable[["Session", Request], None]
-LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
 _VALIDATOR: Final = "cd"
 """What the gateway's obfuscated Java calls the validating class."""
 _NO_DEPTH: Final = frozenset({"IND", "BOND"})
@@ -51,25 +51,30 @@ def level1(session: "Session", request: Request) -> None:
     instrument = _level1_instrument(session, request)
     if not instrument:
         return
-    data_type = _permission(session, request.req, instrument)
+    generic = generic_ticks.parse(request.text("generic_ticks"))
+    snapshot = bool(request.number("snapshot") or request.number("regulatory"))
+    _begin_level1(session, request.req, instrument, generic, snapshot=snapshot)
+
+
+def _begin_level1(
+    session: "Session", req: int, instrument: Instrument, generic: frozenset[int], *, snapshot: bool = False
+) -> None:
+    """Say what is not permitted, and let come what is."""
+    if code := permission.told(session, instrument):
+        session.tell(req, code, permission.venue(instrument))
+    data_type = permission.data_type(session, instrument)
     if not data_type:
         return
-    generic = generic_ticks.parse(request.text("generic_ticks"))
-    stream = Level1(
-        instrument, session.world.stream_dice("level1", instrument.con_id), generic,
-        delayed=data_type >= DELAYED, part=instrument.permission == "part",
-    )  # fmt: skip
-    closed = not session.world.trades_now(instrument)
-    opening = [
-        (DATA_TYPE, (data_type,)),
-        _params(instrument),
-        *stream.start(session.world.now(), closed=closed),
-    ]
-    if request.number("snapshot") or request.number("regulatory"):
-        session.out += encode(request.req, [*opening, (SNAPSHOT_END, ())])
-        return
-    session.out += encode(request.req, opening)
-    session.subscribe("level1", request.req, instrument, stream, data_type)
+    world = session.world
+    part = permission.of(world, instrument) == "part"
+    dice = world.stream_dice("level1", instrument.con_id)
+    stream = Level1(instrument, dice, generic, delayed=data_type >= DELAYED, part=part)
+    picture = stream.start(world.now(), closed=not world.trades_now(instrument))
+    opening = [(DATA_TYPE, (data_type,)), _params(instrument), *picture]
+    one = session.subscribe("level1", req, instrument, stream, data_type)
+    session.show(one, [*opening, (SNAPSHOT_END, ())] if snapshot else opening)
+    if snapshot:
+        session.end("level1", req)
 
 
 def _level1_instrument(session: "Session", request: Request) -> Instrument | None:
@@ -114,8 +119,7 @@ def _no_ticks(session: "Session", req: int, instrument: Instrument, kind: str) -
             req, 10189, f"{kind} tick-by-tick requests are not supported for {instrument.local_symbol}"
         )
         return True
-    if instrument.permission != "live":
-        session.tell(req, 10189, f"No market data permissions for {instrument.primary} {kinds}")
+    if _denied(session, "ticks", req, instrument):
         return True
     key = (instrument.con_id, kind)
     soon = session.clock - session.tick_requests.get(key, -TICK_PAUSE) < TICK_PAUSE
@@ -139,12 +143,12 @@ def depth(session: "Session", request: Request) -> None:
         return
     makers = _makers(instrument, request.query.exchange, smart)
     stream = Book(instrument, session.world.stream_dice("depth", instrument.con_id), rows, makers, smart)
-    rows_first = encode(req, stream.start(session.world.now()))
-    session.out += rows_first[:2]
+    opening = stream.start(session.world.now())
+    one = session.subscribe("depth", req, instrument, stream)
+    session.show(one, opening[:2])
     if smart:
         session.tell(req, 2152, "; ".join(SMART_VENUES))
-    session.out += rows_first[2:]
-    session.subscribe("depth", req, instrument, stream)
+    session.show(one, opening[2:])
 
 
 def _no_depth(session: "Session", request: Request, instrument: Instrument) -> bool:
@@ -153,8 +157,8 @@ def _no_depth(session: "Session", request: Request, instrument: Instrument) -> b
         request.query.exchange == "SMART" and not request.number("smart")
     ):
         session.tell(req, 10092)
-    elif instrument.permission != "live":
-        session.tell(req, 354, _venue(instrument))
+    elif _denied(session, "depth", req, instrument):
+        return True
     elif world.count("depth") >= world.max_depth:
         session.tell(req, 309, world.max_depth)
     else:
@@ -180,8 +184,7 @@ def bars(session: "Session", request: Request) -> None:
     instrument = find(session, request)
     if not instrument or _no_line(session, req) or _no_data(session, req):
         return
-    if instrument.permission != "live":
-        session.tell(req, 420, f"No market data permissions for {instrument.primary} {instrument.sec_type}")
+    if _denied(session, "bars", req, instrument):
         return
     if show == "TRADES" and instrument.sec_type in _NO_TRADES:
         session.tell(req, 420, f"No trades for {instrument.exchanges[0]} {instrument.sec_type}")
@@ -202,48 +205,46 @@ def market_data_type(session: "Session", request: Request) -> None:
 def refresh_data_type(session: "Session", req: int) -> None:
     """Tell a level 1 subscription its data type if it is not the one told before."""
     one = session.subscriptions["level1", req]
-    data_type = _data_type(session, one.instrument)
+    data_type = permission.data_type(session, one.instrument)
     if data_type and data_type != one.data_type and (data_type < DELAYED) == (one.data_type < DELAYED):
         one.data_type = data_type
         session.out += encode(req, [(DATA_TYPE, (data_type,))])
+
+
+def turn_market(session: "Session", one: "Subscription") -> None:
+    """A subscription's market has opened or closed: level 1 says so, and its quotes go to -1.00 when closed."""
+    one.open = not one.open
+    if isinstance(one.stream, Level1):
+        refresh_data_type(session, one.req)
+        session.out += [] if one.open else encode(one.req, one.stream.no_quotes())
+
+
+def judge_anew(session: "Session", one: "Subscription") -> None:
+    """Permissions have changed: a running subscription is told, and ends or goes on with what is left."""
+    if isinstance(one.stream, Level1):
+        if permission.told(session, one.instrument):
+            session.end("level1", one.req)
+            _begin_level1(session, one.req, one.instrument, one.stream.generic)
+    elif _denied(session, one.kind, one.req, one.instrument):
+        session.end(one.kind, one.req)
 
 
 def cancel(kind: str, complaint: int) -> Handler:
     """A handler that ends a subscription, or complains of a late cancel."""
 
     def handler(session: "Session", request: Request) -> None:
-        if not session.end(kind, request.req):
+        if not session.cancel(kind, request.req):
             session.tell(request.req, complaint, request.req)
 
     return handler
 
 
-def _permission(session: "Session", req: int, instrument: Instrument) -> int:
-    """The type of data that will come, 0 if none; says so where the gateway does."""
-    data_type = _data_type(session, instrument)
-    code = _PERMISSION_CODES.get((instrument.permission, bool(data_type)))
-    if code:
-        session.tell(req, code, _venue(instrument))
-    return data_type
-
-
-_PERMISSION_CODES: Final = {
-    ("none", False): 354,
-    ("delayed", False): 10168,
-    ("delayed", True): 10167,
-    ("extra", False): 10089,
-    ("part", True): 10090,
-}
-
-
-def _data_type(session: "Session", instrument: Instrument) -> int:
-    asked, is_open = session.data_type, session.world.trades_now(instrument)
-    if instrument.permission in {"none", "extra"} or (instrument.permission == "delayed" and asked < DELAYED):
-        return 0
-    frozen = not is_open and asked in {FROZEN, DELAYED_FROZEN}
-    if instrument.permission == "delayed":
-        return DELAYED_FROZEN if frozen else DELAYED
-    return FROZEN if frozen else LIVE
+def _denied(session: "Session", kind: str, req: int, instrument: Instrument) -> bool:
+    """Refuses what the account may not see."""
+    refusal = permission.denied(session.world, kind, instrument)
+    if refusal:
+        session.tell(req, *refusal)
+    return bool(refusal)
 
 
 def _duplicate(session: "Session", kind: str, req: int) -> bool:
@@ -271,7 +272,8 @@ def _no_data(session: "Session", req: int) -> bool:
 def _rerouted(session: "Session", req: int, instrument: Instrument, pattern: str) -> bool:
     target = session.world.reroutes.get(instrument.con_id, instrument.reroute)
     if target:
-        session.out += encode(req, [(pattern, (target, "SMART"))])
+        exchange = session.world.universe.main_exchange(target)
+        session.out += encode(req, [(pattern, (target, exchange))])
     return bool(target)
 
 
@@ -280,10 +282,6 @@ def _params(instrument: Instrument) -> tuple[str, tuple[object, ...]]:
     us_stock = instrument.sec_type == "STK" and instrument.currency == "USD"
     bbo = ("9c0001" if instrument.primary == "NASDAQ" else "a60001") if us_stock else ""
     return PARAMS, (java(instrument.min_tick), bbo, 3 if us_stock else 0)
-
-
-def _venue(instrument: Instrument) -> str:
-    return f"{instrument.symbol} {instrument.primary or instrument.exchanges[0]}/TOP/ALL"
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from recorder.simulator import tape
+from recorder.simulator import notices, tape
 from recorder.simulator.contracts import Instrument, Universe
 from recorder.simulator.frames import dice
+from recorder.simulator.hours import is_open
 from recorder.simulator.tape import Tape
 from recorder.simulator.universe import universe
 
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 Welcome: TypeAlias = Literal["silent", "hello_only", "no_accounts", "close", "id_in_use"]
 """How a connection is met instead of properly."""
 
+Trading: TypeAlias = Literal["always", "real"]
+"""When venues are open."""
+
 HMDS_FARM: Final = "ushmds"
 SECDEF_FARM: Final = "secdefil"
 MARKET_FARMS: Final = ("usfarm", "usfuture", "usopt", "cashfarm", "eufarm", "cryptofarm")
+FARMS: Final = (*MARKET_FARMS, HMDS_FARM, SECDEF_FARM)
 _MAKERS = {"trades": tape.trade, "quotes": tape.quote}
 
 
@@ -41,9 +46,15 @@ class World:
         market_open: coins trade even when it is not.
         connected: to IB's servers (1100 when not).
         competing: another session holds the market data (10197).
-        farms_down: names of the farms that are broken.
-        muted: symbols that never tick, whoever asks.
+        hours: ``always``: no venue ever closes, and details say so; ``real``: each keeps its hours.
+        farms: state of the farms that were ever anything but up.
+        muted: symbols that never tick, whoever asks; ``all`` is every one.
         reroutes: conId -> the conId to ask for instead.
+        permits: symbol (or ``all``) -> the code its permission was revoked with, 0 if it was granted.
+        taken: what other clients hold of the account's limits, by kind of subscription.
+        ignored: how many more requests of a name get no answer.
+        rejected: how many more requests of a name get 321 for an answer.
+        lag: seconds a cancelled subscription goes on ticking.
         welcomes: how the next connections are met.
     """
 
@@ -56,9 +67,15 @@ class World:
     market_open: bool = True
     connected: bool = True
     competing: bool = False
-    farms_down: set[str] = field(default_factory=set)
+    hours: Trading = "always"
+    farms: dict[str, notices.FarmState] = field(default_factory=dict)
     muted: set[str] = field(default_factory=set)
     reroutes: dict[int, int] = field(default_factory=dict)
+    permits: dict[str, int] = field(default_factory=dict)
+    taken: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    lag: float = 0.0
     welcomes: deque[Welcome] = field(default_factory=deque)
     sessions: "dict[int, Session]" = field(default_factory=dict)
     universe: Universe = field(init=False)
@@ -67,6 +84,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.universe = universe(datetime.fromtimestamp(self.now(), UTC).date())
+        if self.hours == "always":
+            self.universe = self.universe.never_closing()
 
     @property
     def max_depth(self) -> int:
@@ -110,20 +129,50 @@ class World:
 
     def trades_now(self, instrument: Instrument) -> bool:
         """Whether its market is open."""
-        return self.market_open or instrument.sec_type == "CRYPTO"
+        if not self.market_open and instrument.sec_type != "CRYPTO":
+            return False
+        return self.hours == "always" or is_open(instrument.hours, self.now())
 
     def silent(self, instrument: Instrument) -> bool:
         """Whether no tick of it gets through just now."""
         return (
             not self.connected
             or not self.trades_now(instrument)
-            or instrument.farm in self.farms_down
-            or instrument.symbol in self.muted
+            or self.broken(instrument.farm)
+            or not self.muted.isdisjoint({"all", instrument.symbol})
         )
+
+    def broken(self, farm: str) -> bool:
+        """Whether a farm is down."""
+        return self.farms.get(farm) == "down"
+
+    def turn_farm(self, name: str, state: notices.FarmState) -> None:
+        """A farm is up, down or idle from now on; every client is told."""
+        self.farms[name] = state
+        self.tell_all(notices.farm(name, state), name)
+
+    def wake(self, farm: str) -> None:
+        """A request needs a farm: an idle one is up at once, and everybody is told."""
+        if self.farms.get(farm) == "idle":
+            self.turn_farm(farm, "up")
+
+    def permit(self, symbol: str) -> int | None:
+        """What a script has said of a symbol's permission; None: nothing."""
+        return self.permits.get(symbol, self.permits.get("all"))
+
+    def started(self) -> "list[Session]":
+        """The sessions that have logged in."""
+        return [session for session in self.sessions.values() if session.client_id is not None]
+
+    def tell_all(self, code: int, *details: object) -> None:
+        """A notice of no request, to every client."""
+        for session in self.started():
+            session.tell(-1, code, *details)
 
     def count(self, *kinds: str) -> int:
         """Subscriptions of some kinds, of all clients together: the account's limits are shared."""
-        return sum(kind in kinds for session in self.sessions.values() for kind, _ in session.subscriptions)
+        held = sum(kind in kinds for session in self.sessions.values() for kind, _ in session.subscriptions)
+        return held + sum(self.taken[kind] for kind in kinds)
 
     def id_in_use(self, client_id: int) -> bool:
         """Whether a session has started with that client id and is not yet gone."""

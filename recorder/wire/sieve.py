@@ -6,12 +6,11 @@ Rules:
 """
 
 import struct
-from collections.abc import Container
 from dataclasses import dataclass
 
 from recorder.wire import messages
 from recorder.wire.frames import Bounds, split
-from recorder.wire.layouts import LAYOUTS, MAX_FRAME
+from recorder.wire.layouts import MAX_FRAME
 
 _FEW_BYTES = 3000
 """Below this a read is looked at without arrays: half the time, from one message to a hundred."""
@@ -25,8 +24,6 @@ UNKNOWN = 0x7FFFFF
 _length_at = struct.Struct(">I").unpack_from
 
 _CONVERSATION = frozenset(str(msg_id).encode() for msg_id in messages.CONVERSATION)
-_REQ_POSITION = {str(layout.msg_id).encode(): layout.req_position for layout in LAYOUTS}
-_LONGEST_REQ = 10
 _HANDED_ON = frozenset(str(msg_id).encode() for msg_id in messages.HANDED_ON)
 
 
@@ -38,13 +35,11 @@ class Sifted:
         rows: number of messages that become rows; the unreadable rest of a broken stream counts as one.
         handed_on: whole frames, prefix included, that concern the conversation with the gateway.
         broken: the stream cannot be followed any further.
-        first: of the request ids watched for, which came, and before how many rows of this read.
     """
 
     rows: int
     handed_on: list[bytes]
     broken: bool
-    first: dict[int, int]
 
 
 class Sieve:
@@ -76,19 +71,18 @@ class Sieve:
             return begins, 0
         return begins, int(head[4:7] in _TICKS or _message_id(head, 4, end) not in _CONVERSATION)
 
-    def feed(self, read: bytes, watched: Container[int] = ()) -> Sifted:
-        """Take one read; ``watched`` are the request ids whose first message is waited for."""
+    def feed(self, read: bytes) -> Sifted:
+        """Take one read."""
         if self._broken:
-            return Sifted(0, [], True, {})
+            return Sifted(0, [], True)
         data = self.tail + read if self.tail else read
-        if self.hello and not watched and len(data) < _FEW_BYTES:
+        if self.hello and len(data) < _FEW_BYTES:
             return self._few(data)
         bounds = split(data)
         self._broken = bounds.broken
         self.tail = b"" if bounds.broken else data[bounds.consumed :]
         rows, handed_on = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
-        first = _first(data, bounds, watched) if watched else {}
-        return Sifted(rows + bounds.broken, handed_on, bounds.broken, first)
+        return Sifted(rows + bounds.broken, handed_on, bounds.broken)
 
     def _few(self, data: bytes) -> Sifted:
         """The usual read, some ticks: one loop over the prefixes, no arrays."""
@@ -108,7 +102,7 @@ class Sieve:
             at = end
         self._broken = broken
         self.tail = b"" if broken else data[at:]
-        return Sifted(rows + broken, handed_on, broken, {})
+        return Sifted(rows + broken, handed_on, broken)
 
     def _greet(self, data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
         count, self.hello = messages.hello_frames(data, bounds)
@@ -122,23 +116,6 @@ def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
     msg_ids = messages.ids(data, bounds)
     found = messages.is_handed_on(msg_ids).nonzero()[0].tolist()
     return int(messages.is_row(msg_ids).sum()), [_frame(data, bounds, index) for index in found]
-
-
-def _first(data: bytes, bounds: Bounds, watched: Container[int]) -> dict[int, int]:
-    """Looks at every frame, so it is asked for only while a line waits for its first message."""
-    first: dict[int, int] = {}
-    rows = 0
-    for start, end in zip(bounds.starts.tolist(), bounds.ends.tolist(), strict=True):
-        msg_id, *fields = data[start:end].split(b"\0", 3)
-        if fields and msg_id in _CONVERSATION:
-            continue
-        place = _REQ_POSITION.get(msg_id, 0)
-        text = fields[place - 1] if 0 < place <= len(fields) else b""
-        req = int(text) if text.isdigit() and len(text) <= _LONGEST_REQ else -1
-        if req in watched:
-            first.setdefault(req, rows)
-        rows += 1
-    return first
 
 
 def _message_id(data: bytes, start: int, end: int) -> bytes:

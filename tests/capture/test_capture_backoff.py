@@ -3,7 +3,7 @@
 import random
 from itertools import islice
 
-from recorder.capture.backoff import Outage, backoff
+from recorder.session.backoff import Outage, backoff
 
 
 def test_pauses_double_up_to_the_longest_each_from_its_upper_half():

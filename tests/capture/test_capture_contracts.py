@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from recorder.capture import contracts
-from recorder.capture.contracts import DetailsError
+from recorder.session import contracts
+from recorder.session.contracts import DetailsError
 from recorder.capture.survey import survey
-from recorder.capture.watchlist import UnfitError, Watchlist
+from recorder.session.watchlist import UnfitError, Watchlist
 from recorder.config import Config, Line
 from recorder.simulator import Simulator
 from recorder.wire.layouts import frame
@@ -100,7 +100,8 @@ def test_an_ambiguous_line_names_its_candidates():
     one = dict(zip(("con_id", "symbol", "sec_type", "currency"), ("1", "AAPL", "STK", "USD"), strict=True))
     two = one | {"con_id": "2", "currency": "MXN"}
     with pytest.raises(UnfitError, match=r"ambiguous, 2 contracts fit: con_id 1: .*; con_id 2: STK AAPL MXN"):
-        Watchlist(Config(watchlist=(line,))).resolve(0, [one, two])
+        watchlist = Watchlist(Config(watchlist=(line,)))
+        watchlist.resolve(watchlist.entries[0], [one, two])
 
 
 def test_an_unknown_line_says_what_ib_said():

@@ -15,6 +15,7 @@ def test_the_defaults_are_those_promised():
         "host": "127.0.0.1", "port": 4002, "client_id": 17, "spare_client_ids": (18, 19),
         "market_data_type": "live", "connect_timeout_seconds": 10, "heartbeat_seconds": 15,
         "reconnect_min_seconds": 1, "reconnect_max_seconds": 60, "max_lines": 100,
+        "backfill_hours": 24,
     } == config.gateway.model_dump()  # fmt: skip
     assert {"flush_seconds": 300, "fsync_seconds": 0.2, "retain_days": None} == config.storage.model_dump(
         exclude={"root"}

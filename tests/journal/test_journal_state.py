@@ -2,12 +2,17 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.journal.state import Gap, Request, State
+from recorder.journal import state as states
+from recorder.journal.state import FILLABLE_REASONS, Gap, Request, State, Unfilled
 
-symbols, streams = st.sampled_from(["AAPL", "ES", "é"]), st.sampled_from(["level1", "depth"])
+symbols, streams = (
+    st.sampled_from(["AAPL", "ES", "é"]),
+    st.sampled_from(["level1", "depth", "trades", "quotes"]),
+)
 reqs, moments = st.integers(1, 5), st.integers(0, 2**50)
 controls = st.one_of(
     st.fixed_dictionaries({"kind": st.sampled_from(["opened", "disconnected", "session_end", "clock_step"])}),
@@ -23,7 +28,18 @@ controls = st.one_of(
             "seq_start": moments, "reason": st.just("farm"), "code": st.one_of(st.none(), st.just(2103)),
         }
     ),
-    st.fixed_dictionaries({"kind": st.just("gap_end"), "symbol": symbols, "stream": streams, "ts_end": moments}),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("gap_end"), "symbol": symbols, "stream": streams, "ts_start": moments, "ts_end": moments,
+            "seq_start": reqs, "seq_end": moments, "reason": st.sampled_from(["farm", "refused"]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("backfill"), "symbol": symbols, "stream": streams, "seq_start": reqs, "cursor": moments,
+            "done": st.booleans(),
+        }
+    ),
 )  # fmt: skip
 
 
@@ -60,5 +76,66 @@ def test_nothing_is_live_once_the_connection_is_gone_but_its_gaps_stay_open():
     subscribed = {"kind": "subscribed", "symbol": "A", "stream": "level1", "con_id": 9, "req": 3}
     state = folded([subscribed, {"kind": "gap_start", **gap}, {"kind": "disconnected"}])
     assert (state.live, state.gaps) == (set(), {("A", "level1"): Gap(**gap)})
-    state.apply({"kind": "gap_end", **gap})
+    state.apply({"kind": "gap_end", **gap, "ts_end": 9, "seq_end": 9})
     assert state.gaps == {}
+
+
+ENDED = {"kind": "gap_end", "symbol": "A", "stream": "trades", "reason": "restart", "ts_start": 100_900_000}
+ENDED |= {"ts_end": 160_100_000, "seq_start": 5, "seq_end": 9}
+KEY = ("A", "trades", 5)
+
+
+def test_a_closed_gap_is_to_be_filled_from_a_little_before_it_to_a_little_behind():
+    (gap,) = folded([ENDED]).unfilled.values()
+    assert (gap.key, gap.cursor, gap.last_second) == (KEY, 98, 162)
+    assert gap == Unfilled("A", "trades", "restart", 100_900_000, 160_100_000, 5, 9, 98)
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [
+        *(({"reason": reason}, 1) for reason in sorted(FILLABLE_REASONS)),
+        *(({"stream": stream}, 1) for stream in ("trades", "quotes", "midpoints")),
+        *(({"stream": stream}, 0) for stream in ("level1", "depth", "bars")),
+        *(({"reason": reason}, 0) for reason in ("refused", "not_subscribed")),
+    ],
+)
+def test_only_what_ib_keeps_ticks_of_and_was_asked_for_is_filled(change, count):
+    assert len(folded([ENDED | change]).unfilled) == count
+
+
+def test_filling_moves_the_cursor_of_its_own_gap_until_it_is_done():
+    told = {
+        "kind": "backfill",
+        "symbol": "A",
+        "stream": "trades",
+        "seq_start": 5,
+        "cursor": 120,
+        "done": False,
+    }
+    state = folded([ENDED, ENDED | {"seq_start": 6}, told])
+    assert {key: gap.cursor for key, gap in state.unfilled.items()} == {KEY: 120, ("A", "trades", 6): 98}
+    state.apply(told | {"done": True})
+    assert list(state.unfilled) == [("A", "trades", 6)]
+    state.apply(told)
+    assert list(state.unfilled) == [("A", "trades", 6)]
+
+
+def test_what_is_older_than_seven_days_falls_out():
+    days = 86_400_000_000
+    state = folded([ENDED, ENDED | {"ts_end": 160_100_000 + 7 * days, "seq_start": 7}])
+    assert len(state.unfilled) == 2
+    state.apply(ENDED | {"ts_end": 160_100_001 + 7 * days, "seq_start": 8})
+    assert [key[2] for key in state.unfilled] == [7, 8]
+
+
+def test_no_more_are_kept_than_a_snapshot_can_bear(monkeypatch):
+    monkeypatch.setattr(states, "MOST_UNFILLED", 3)
+    state = folded([ENDED | {"seq_start": number} for number in range(5)])
+    assert [key[2] for key in state.unfilled] == [2, 3, 4]
+
+
+def test_a_snapshot_of_an_older_version_has_nothing_to_fill():
+    old = folded([ENDED]).snapshot()
+    del old["unfilled"]
+    assert State.restore(old).unfilled == {}

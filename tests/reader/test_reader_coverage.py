@@ -1,9 +1,15 @@
 """Who was recorded when, against a day worked out by hand."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import recorder
+from recorder import schema
+from recorder.reader.derive import coverage, timeline
+from recorder.wire.stretches import merged, within, without
 
 
 def event(seq, stamp, kind, symbol=None, stream=None):
@@ -94,3 +100,201 @@ def test_a_gap_that_ended_is_not_open(tape):
 
 def test_an_empty_recording_covers_nothing(tape):
     assert 0 == len(recorder.open(tape.root).coverage())
+
+
+def opened(seq, stamp, symbol="AAPL", **own):
+    return event(seq, stamp, "gap_start", symbol, "level1") | own
+
+
+def fetched(stamp, hours, zone="UTC", symbol="AAPL"):
+    return {"ts_recv": stamp, "symbol": symbol, "time_zone": zone, "trading_hours": hours}
+
+
+def told(db, **asked):
+    """The timeline as ``what begin-end``, times of day."""
+    rows = db.timeline(**asked, engine="arrow").to_pylist()
+    return [f"{row['what']} {row['begin']:%H:%M:%S}-{row['end']:%H:%M:%S}" for row in rows]
+
+
+def test_a_gap_is_missing_only_while_the_market_was_open(tape):
+    tape.write(
+        "events",
+        [event(1, "09:00", "subscribed", "AAPL", "level1"), event(3, "12:00", "notice")],
+        symbol=None,
+    )
+    tape.write("gaps", [gap("09:50", "10:20", 1, "disconnected")])
+    tape.write("instruments", [fetched("08:00", "20261122:1000-1015,1130-2000")])
+    db = recorder.open(tape.root)
+    row = db.coverage().iloc[0]
+    assert (150 * 60, 30 * 60) == (row.recorded_seconds, row.gap_seconds)
+    assert (135 * 60, 15 * 60) == (row.closed_seconds, row.missing_seconds)
+    expected = [
+        "closed 09:00:00-10:00:00",
+        "gap 10:00:00-10:15:00",
+        "closed 10:15:00-11:30:00",
+        "recorded 11:30:00-12:00:00",
+    ]
+    assert expected == told(db)
+
+
+def test_hours_hold_from_when_they_were_fetched_until_the_next_were(tape):
+    tape.write(
+        "events",
+        [event(1, "09:00", "subscribed", "AAPL", "level1"), event(3, "14:00", "notice")],
+        symbol=None,
+    )
+    tape.write("gaps", [gap("09:00", "14:00", 1, "refused")])
+    rows = [
+        fetched("10:00", "20261122:CLOSED"),
+        fetched("11:00", "20261122:CLOSED"),
+        fetched("12:00", "20261122:0000-2400"),
+        fetched("13:00", None),
+    ]
+    tape.write("instruments", rows)
+    db = recorder.open(tape.root)
+    assert ["gap 09:00:00-10:00:00", "closed 10:00:00-12:00:00", "gap 12:00:00-14:00:00"] == told(db)
+    assert (7200, 3 * 3600) == (db.coverage().iloc[0].closed_seconds, db.coverage().iloc[0].missing_seconds)
+
+
+def test_hours_of_one_line_say_nothing_of_another(tape):
+    tape.write(
+        "events",
+        [event(1, "09:00", "subscribed", "AAPL", "level1"), event(3, "10:00", "notice")],
+        symbol=None,
+    )
+    tape.write("instruments", [fetched("08:00", "20261122:CLOSED", symbol="MSFT")])
+    assert ["recorded 09:00:00-10:00:00"] == told(recorder.open(tape.root))
+
+
+def test_an_open_gap_counts_with_its_reason_and_code(tape):
+    tape.write(
+        "events",
+        [
+            event(1, "10:00:00", "subscribed", "AAPL", "level1"),
+            opened(2, "10:00:20", text="refused", code=354),
+            event(3, "10:01:00", "notice"),
+        ],
+        symbol=None,
+    )
+    db = recorder.open(tape.root)
+    row = db.coverage().iloc[0]
+    assert (20.0, 40.0, 40.0) == (row.recorded_seconds, row.gap_seconds, row.missing_seconds)
+    assert "refused 40.0 s" == row.reasons
+    last = db.timeline(engine="arrow").to_pylist()[-1]
+    assert ("gap", "refused", 354, True) == (last["what"], last["reason"], last["code"], last["open"])
+
+
+def test_a_stream_that_was_refused_at_once_is_accounted_for(tape):
+    tape.write("events", [event(1, "10:00", "refused", "AAPL", "trades")], symbol=None)
+    row = recorder.open(tape.root).coverage().iloc[0]
+    assert ("trades", 0.0, 0.0) == (row.stream, row.recorded_seconds, row.missing_seconds)
+
+
+def test_of_gaps_that_overlap_each_second_is_missing_once_and_for_the_first_reason(tape):
+    tape.write(
+        "events",
+        [event(1, "10:00:00", "subscribed", "AAPL", "level1"), event(9, "10:01:00", "notice")],
+        symbol=None,
+    )
+    tape.write("gaps", [gap("10:00:10", "10:00:30", 2, "farm"), gap("10:00:20", "10:00:40", 3, "no_data")])
+    db = recorder.open(tape.root)
+    row = db.coverage().iloc[0]
+    assert (30.0, 30.0, 30.0, 2) == (row.recorded_seconds, row.gap_seconds, row.missing_seconds, row.gaps)
+    assert "farm 20.0 s, no_data 20.0 s" == row.reasons
+    rows = [one for one in db.timeline(engine="arrow").to_pylist() if one["what"] == "gap"]
+    assert [("farm", 20), ("no_data", 10)] == [
+        (one["reason"], (one["end"] - one["begin"]).total_seconds()) for one in rows
+    ]
+
+
+def test_after_a_clock_was_set_back_nothing_is_negative_and_nothing_overlaps(tape):
+    tape.write(
+        "events",
+        [
+            event(1, "11:00:00", "subscribed", "AAPL", "level1"),
+            event(2, "11:00:30", "clock_step"),
+            event(3, "10:00:00", "disconnected"),
+            event(5, "10:00:10", "subscribed", "AAPL", "level1"),
+            event(6, "10:00:20", "notice"),
+        ],
+        symbol=None,
+    )
+    tape.write("gaps", [gap("11:00:30", "10:00:10", 3, "disconnected")])
+    db = recorder.open(tape.root)
+    row = db.coverage().iloc[0]
+    assert (3620.0, 0.0, 0.0, 1) == (row.recorded_seconds, row.gap_seconds, row.missing_seconds, row.gaps)
+    assert "disconnected 0.0 s" == row.reasons
+    assert ["recorded 10:00:10-11:00:30"] == told(db)
+
+
+def test_a_day_behind_the_end_of_the_recording_holds_nothing(db):
+    found = db.coverage("2026-11-24")
+    assert 0 == found[["recorded_seconds", "gap_seconds", "closed_seconds", "missing_seconds"]].sum().sum()
+    assert 0 == len(db.timeline(date="2026-11-24"))
+
+
+def test_a_timeline_is_of_the_lines_that_were_asked_for(db):
+    found = db.timeline("AAPL")
+    assert {"AAPL"} == set(found.symbol)
+    assert [
+        ("level1", "recorded"), ("level1", "gap"), ("level1", "recorded"), ("level1", "gap"),
+        ("level1", "recorded"), ("level1", "gap"), ("trades", "recorded"),
+    ] == list(zip(found.stream, found.what, strict=True))  # fmt: skip
+    with pytest.raises(recorder.UnknownSymbol):
+        db.timeline("TSLA")
+
+
+MICROS = 1_795_341_600_000_000
+PARTS = st.tuples(st.integers(-20, 120), st.integers(-20, 120))
+LOST = st.lists(st.tuples(PARTS, st.sampled_from(["farm", "no_data"]), st.integers(-10, 130)), max_size=6)
+
+
+def moments(seconds):
+    return pa.array([MICROS + one * 1_000_000 for one in seconds], schema.TIME)
+
+
+@given(st.lists(PARTS, max_size=4), LOST, st.lists(PARTS, max_size=4))
+def test_every_second_is_what_a_naive_calendar_says(live, lost, closed):
+    lost = sorted(lost)
+    window = (0, 100)
+    account = timeline.Account(
+        without(within(merged(live), *window), merged(part for part, _, _ in lost)),
+        [
+            gap
+            for (begin, end), reason, until in lost
+            if (gap := timeline.Gap(begin, end, reason, None, max(begin, until)).clipped(window))
+        ],
+        within(merged(closed), *window),
+    )
+    holds = lambda parts, second: any(begin <= second < end for begin, end in parts)  # noqa: E731
+    for second in range(100):
+        gap = next((one for one in lost if one[0][0] <= second < one[0][1]), None)
+        expected = None
+        if gap or holds(live, second):
+            expected = "recorded" if not gap else "filled" if second < gap[2] else "gap"
+            expected = "closed" if holds(closed, second) else expected
+        found = [piece.what for piece in account.pieces() if piece.begin <= second < piece.end]
+        assert ([expected] if expected else []) == found
+
+
+def test_what_was_filled_later_is_not_missing():
+    gaps = pa.table(
+        {
+            "symbol": ["A", "A", "A"],
+            "stream": ["trades"] * 3,
+            "ts_start": moments([10, 30, 50]),
+            "ts_end": moments([20, 40, 60]),
+            "reason": ["restart"] * 3,
+            "code": pa.array([None] * 3, pa.int32()),
+            "filled_until": pa.array([None, *moments([34, 58]).to_pylist()], schema.TIME),
+            "filled": [False, False, True],
+        }
+    )
+    events, instruments = (schema.schema(name).empty_table() for name in ("events", "instruments"))
+    accounts = timeline.accounts(events, gaps, instruments, (MICROS, MICROS + 100_000_000))
+    found = timeline.table(accounts).to_pylist()
+    assert [("gap", 10), ("filled", 4), ("gap", 6), ("filled", 10)] == [
+        (row["what"], (row["end"] - row["begin"]).total_seconds()) for row in found
+    ]
+    row = coverage.coverage(pa.table({"symbol": [], "stream": []}), accounts).to_pylist()[0]
+    assert (30.0, 14.0, 16.0) == (row["gap_seconds"], row["filled_seconds"], row["missing_seconds"])

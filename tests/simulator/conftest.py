@@ -12,6 +12,8 @@ import pytest
 from ib_async.client import Client
 from ibapi.client import EClient
 
+from recorder.simulator import Simulator
+
 
 def framed(*fields):
     body = "".join(f"{field}\0" for field in fields).encode()
@@ -81,6 +83,11 @@ class Raw:
                 while True:
                     await self.next(60)
         return self.frames[first:]
+
+    async def ticking(self, seconds=0.08):
+        """Ids of the requests that tick by level 1 or depth."""
+        frames = await self.drain(seconds)
+        return {f[2] for f in frames if f[0] in {"1", "2", "12", "13"}}
 
     async def closed(self, seconds=3):
         """Whether the peer hangs up, whatever it says before."""
@@ -184,6 +191,22 @@ async def protocol(sim, client_id=8):
         await asyncio.sleep(0)
 
 
+def play(test, rate=200, **settings):
+    """Run a test against a simulator and a started client."""
+
+    async def scenario():
+        async with Simulator(rate=rate, record=True, **settings) as sim:
+            raw = await Raw.started(sim)
+            try:
+                return await test(sim, raw)
+            finally:
+                await raw.close()
+
+    return asyncio.run(scenario())
+
+
 @pytest.fixture
 def tools():
-    return SimpleNamespace(Raw=Raw, Calls=Calls, official=official, protocol=protocol, framed=framed)
+    return SimpleNamespace(
+        Raw=Raw, Calls=Calls, official=official, protocol=protocol, framed=framed, play=play
+    )

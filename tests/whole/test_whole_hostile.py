@@ -13,6 +13,8 @@ from recorder.journal import folder
 from recorder.journal.format import Record, scan
 from recorder.journal.writer import Journal, now
 from recorder.render import resume
+from recorder.session.watchlist import Subscription
+from recorder.wire.activity import Mark
 from recorder.wire.layouts import TICK_PRICE, frame
 
 AAPL, MSFT = "{type: stock, symbol: AAPL}", "{type: stock, symbol: MSFT}"
@@ -228,11 +230,18 @@ def test_killed_behind_any_record_every_live_stream_ends_up_in_a_gap(tmp_path):
     ledger = Ledger(journal)
     keys = {("A", "level1"), ("B", "level1"), ("B", "trades")}
     ledger.begin(folder.load(root), "1")
-    for ending in (lambda: ledger.lost(7, "gone"), lambda: ledger.end(9)):
+    wanted = Subscription("level1", {"conId": 5, "exchange": "SMART"})
+
+    def lose():
+        for key in keys:
+            ledger.open(key, Mark(7, 7), "disconnected")
+        ledger.event("disconnected", "gone")
+
+    for ending in (lose, lambda: ledger.end(Mark(9, 9))):
         journal.control({"kind": "opened"}, row=False)
         for req, key in enumerate(sorted(keys)):
-            ledger.subscribed(req, key, 5, "")
-            ledger.arrived(req, 3, 3)
+            ledger.subscribed(req, key, wanted)
+            ledger.close(key, Mark(3, 3))
         settled = journal.size
         ending()
     journal.close()

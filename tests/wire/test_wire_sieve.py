@@ -16,8 +16,7 @@ from recorder.wire.sieve import Sieve
 HELLO = frame("178", "20261122 12:00:00 UTC")
 
 
-PLACES = dict.fromkeys((1, 2, 12, 13, 45, 46, 47, 50, 58), 2) | dict.fromkeys((21, 81, 91, 92, 99), 1)
-"""Where the request id stands in the messages that show a line to be alive."""
+KNOWN = (1, 2, 12, 13, 21, 45, 46, 47, 50, 58, 81, 91, 92, 99)
 
 
 def bodies_of(data):
@@ -32,22 +31,20 @@ def naive_id(body):
     return int(found[1]) if found else messages.NO_ID
 
 
-def fed(reads, watched=()):
-    """Rows, frames handed on, and the number of rows before the first of each watched request id."""
+def fed(reads):
+    """Rows, frames handed on, and the sieve's state."""
     one = Sieve()
-    rows, handed_on, first = 0, [], {}
+    rows, handed_on = 0, []
     for read in reads:
-        sifted = one.feed(read, watched)
-        for req, before in sifted.first.items():
-            first.setdefault(req, rows + before)
+        sifted = one.feed(read)
         rows += sifted.rows
         handed_on += sifted.handed_on
-    return rows, handed_on, first, one.hello, one.tail
+    return rows, handed_on, one.hello, one.tail
 
 
 fields = st.lists(st.sampled_from(["", "1", "6", "7", "42", "-1", "x", "é", "9" * 5000]), max_size=4)
 ids = st.one_of(
-    st.sampled_from([*map(str, PLACES), "4", "9", "10", "49", "57", "", "01", "0", "x", "1000"]),
+    st.sampled_from([*map(str, KNOWN), "4", "9", "10", "49", "57", "", "01", "0", "x", "1000"]),
     st.integers(0, 2000).map(str),
 )
 frames = st.one_of(
@@ -91,41 +88,15 @@ def test_it_does_not_matter_how_the_bytes_were_cut(before, after, cuts, missing)
     data = (b"".join(before) + HELLO + after)[: -missing or None]
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     pieces = [data[start:end] for start, end in itertools.pairwise(places)]
-    whole = fed([data], {6, 7, 42})
-    assert whole[:2] == fed([data[i : i + 1] for i in range(len(data))], {6, 7, 42})[:2]
-    assert whole[:2] == fed(pieces, {6, 7, 42})[:2]
-    assert whole[3:] == fed(pieces)[3:]
-
-
-@settings(deadline=None, max_examples=100)
-@given(streams, st.lists(st.integers(1, 400), max_size=5))
-def test_the_first_message_of_a_request_is_found_at_its_number(data, cuts):
-    expected, rows = {}, 0
-    for body in bodies_of(data):
-        msg_id, texts = naive_id(body), body.split(b"\0")
-        if msg_id in messages.CONVERSATION:
-            continue
-        place = PLACES.get(msg_id)
-        if place and len(texts) > place and texts[place] in (b"6", b"7", b"42"):
-            expected.setdefault(int(texts[place]), rows)
-        rows += 1
-    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[start:end] for start, end in itertools.pairwise(places)]
-    only = {req: before for req, before in expected.items() if req in (6, 7, 42)}
-    assert only == fed([HELLO, data], {6, 7, 42})[2]
-    assert only == fed([HELLO, *pieces], {6, 7, 42})[2]
-
-
-def test_an_id_that_is_not_ended_is_a_row_before_the_first_message_too():
-    tick = frame("1", "6", "7", "1", "2.5", "1", "0")
-    rows, _, first, *_ = fed([HELLO, b"\0\0\0\x019" + tick], {7})
-    assert (rows, first) == (2, {7: 1})
+    whole = fed([data])
+    assert whole[:2] == fed([data[i : i + 1] for i in range(len(data))])[:2]
+    assert whole == fed(pieces)
 
 
 def test_what_comes_before_and_with_the_hello_is_no_row():
     banner = frame("a", "b", "c")
-    assert (0, [banner, HELLO], {}, True, b"") == fed([banner + HELLO])
-    assert (0, [banner], {}, False, b"") == fed([banner])
+    assert (0, [banner, HELLO], True, b"") == fed([banner + HELLO])
+    assert (0, [banner], False, b"") == fed([banner])
     assert fed([banner, HELLO + frame("1", "6", "3", "1", "2.5", "1", "0")])[0] == 1
 
 

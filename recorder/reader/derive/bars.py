@@ -2,6 +2,7 @@
 
 Rules:
 - A bar holds what was received from its start up to the next; starts are multiples of the length since 1970.
+  What filled a gap afterwards is in the bar of IB's second for it.
 - Made of trades where there are any, else of the midpoint: then volume and vwap are null, and ``count``
   counts quotes.
 - An ``initial`` trade happened before its subscription and is in no bar. An empty interval has no bar.
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.reader.derive import filled
+from recorder.reader.derive.life import Ints
 
 Interval: TypeAlias = str | timedelta | pd.offsets.BaseOffset
 """``"5s"``, ``"1min"``, ``"1h"``, ``"1D"``, a timedelta or a pandas offset of fixed length."""
@@ -54,30 +57,29 @@ def length(interval: Interval) -> int:
 
 
 def from_trades(trades: pa.Table, interval: Interval) -> pa.Table:
-    """Bars, by start and symbol, of trades in order of ``seq``."""
+    """Bars, by start and symbol, of trades in the order of their view."""
     priced = trades.filter(pc.field("price").is_valid() & ~pc.field("initial"))
     columns = {name: priced[name] for name in ("ts_recv", "symbol", "price", "size", "source")}
     columns["paid"] = pc.multiply(priced["price"], priced["size"])
-    columns["ts"] = _starts(priced["ts_recv"], length(interval))
+    columns["ts"] = _starts(filled.moments(priced), length(interval))
     return _grouped(pa.table(columns))
 
 
 def from_quotes(quotes: pa.Table, interval: Interval) -> pa.Table:
-    """Bars of the midpoint of quotes (``bid``, ``ask``, ``source``) in order of ``seq``."""
+    """Bars of the midpoint of quotes (``bid``, ``ask``, ``source``) in the order of their view."""
     middle = pc.divide(pc.add(quotes["bid"], quotes["ask"]), 2.0)
     return from_midpoints(quotes.append_column("price", middle), interval)
 
 
 def from_midpoints(midpoints: pa.Table, interval: Interval) -> pa.Table:
-    """Bars of midpoints (``price``, ``source``) in order of ``seq``."""
+    """Bars of midpoints (``price``, ``source``) in order of arrival."""
     missing = pa.nulls(len(midpoints), pa.float64())
     whole = midpoints.append_column("size", missing)
     return from_trades(whole.append_column("initial", pa.repeat(False, len(whole))), interval)
 
 
-def _starts(moments: pa.ChunkedArray, micros: int) -> pa.Array:
-    ts = moments.cast(pa.int64()).to_numpy()
-    return pa.array(np.floor_divide(ts, micros) * micros).cast(schema.TIME)
+def _starts(moments: Ints, micros: int) -> pa.Array:
+    return pa.array(np.floor_divide(moments, micros) * micros).cast(schema.TIME)
 
 
 def _grouped(trades: pa.Table) -> pa.Table:

@@ -5,7 +5,10 @@ Rules:
 - Rebuilt: one row a message that changes bid, ask or a size; the rest carries on within a subscription.
 - A price message carries its size. Price -1 with size 0 means no quote; no quote has no size.
 - Delayed ticks count until the subscription has brought a live one.
+- What filled a gap afterwards stands where it happened, and takes the place of what was rebuilt there.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.reader.derive import filled
+from recorder.reader.derive.filled import Filling
 from recorder.reader.derive.life import Flags, Ints, Life, covered, first_of, latest
 
 BID_SIZE, BID, ASK, ASK_SIZE = 0, 1, 2, 3
@@ -35,10 +40,12 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
     ]
 )
-"""``ts_event`` and the flags are null where rebuilt; ``source``: tick_by_tick, level1, level1_delayed."""
+"""``ts_event`` and the flags are null where rebuilt; ``source``: tick_by_tick, backfill, level1, level1_delayed."""
 
 
-def quotes(ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Life) -> pa.Table:
+def quotes(
+    ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Life, fillings: Sequence[Filling] = ()
+) -> pa.Table:
     """The quotes of a line.
 
     Args:
@@ -46,10 +53,13 @@ def quotes(ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Lif
         ticks_life: the life of stream ``quotes``.
         level1: rows of table ``level1``, from where the state at the first wanted row is known.
         level1_life: the life of stream ``level1``.
+        fillings: what was filled of the gaps of stream ``quotes``.
     """
     rebuilt = from_level1(level1, level1_life)
-    taken = covered(rebuilt["seq"].to_numpy(), ticks_life, ticks["seq"].to_numpy())
-    return pa.concat_tables([rebuilt.filter(pa.array(~taken)), from_ticks(ticks)]).sort_by("seq")
+    live = ticks["seq"].to_numpy()[~filled.is_filled(ticks)]
+    taken = covered(rebuilt["seq"].to_numpy(), ticks_life, live)
+    taken |= filled.within(filled.moments(rebuilt), fillings)
+    return filled.placed(pa.concat_tables([rebuilt.filter(pa.array(~taken)), from_ticks(ticks)]))
 
 
 def from_ticks(ticks: pa.Table) -> pa.Table:
@@ -59,8 +69,7 @@ def from_ticks(ticks: pa.Table) -> pa.Table:
         price, size = ticks[side], ticks[f"{side}_size"]
         none = pc.fill_null(pc.and_(pc.equal(price, -1.0), pc.equal(size, 0.0)), False)
         columns[side], columns[f"{side}_size"] = _unless(none, price), _unless(none, size)
-    source = pa.repeat("tick_by_tick", len(ticks))
-    return pa.table([*columns.values(), source], schema=SCHEMA)
+    return pa.table([*columns.values(), filled.named(ticks, "tick_by_tick")], schema=SCHEMA)
 
 
 def _unless(none: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:

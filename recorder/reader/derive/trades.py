@@ -7,13 +7,18 @@ Rules:
   away between two messages, and a trade at an unchanged price told by size alone, is not in this view.
 - The first LAST of a subscription is the trade before it: shown, and marked ``initial``.
 - Delayed LAST (68) counts in subscriptions that brought no live one.
+- What filled a gap afterwards stands where it happened, and takes the place of what level 1 told there.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.reader.derive import filled
+from recorder.reader.derive.filled import Filling
 from recorder.reader.derive.life import Flags, Ints, Life, covered, first_of
 
 LAST, RT_VOLUME, DELAYED_LAST = 4, 48, 68
@@ -40,10 +45,13 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
     ]
 )
-"""Null where the source does not tell; ``source``: tick_by_tick, rt_volume, last, last_delayed."""
+"""Null where the source does not tell; ``source``: tick_by_tick, backfill, rt_volume, last,
+last_delayed."""
 
 
-def trades(ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Life) -> pa.Table:
+def trades(
+    ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Life, fillings: Sequence[Filling] = ()
+) -> pa.Table:
     """The trades of a line.
 
     Args:
@@ -51,15 +59,17 @@ def trades(ticks: pa.Table, ticks_life: Life, level1: pa.Table, level1_life: Lif
         ticks_life: the life of stream ``trades``.
         level1: rows of table ``level1``, from the begin of the subscription at the first wanted row.
         level1_life: the life of stream ``level1``.
+        fillings: what was filled of the gaps of stream ``trades``.
     """
     told = from_level1(level1, level1_life)
-    taken = covered(told["seq"].to_numpy(), ticks_life, ticks["seq"].to_numpy())
-    return pa.concat_tables([told.filter(pa.array(~taken)), from_ticks(ticks)]).sort_by("seq")
+    live = ticks["seq"].to_numpy()[~filled.is_filled(ticks)]
+    taken = covered(told["seq"].to_numpy(), ticks_life, live) | filled.within(filled.moments(told), fillings)
+    return filled.placed(pa.concat_tables([told.filter(pa.array(~taken)), from_ticks(ticks)]))
 
 
 def from_ticks(ticks: pa.Table) -> pa.Table:
     """Tick-by-tick trades as the view shows them."""
-    return _shaped(ticks, "tick_by_tick")
+    return _shaped(ticks, filled.named(ticks, "tick_by_tick"))
 
 
 def from_level1(level1: pa.Table, life: Life) -> pa.Table:
@@ -81,7 +91,8 @@ def _last(level1: pa.Table, chosen: Flags, epochs: Ints, source: str) -> pa.Tabl
     rows = rows.append_column("initial", initial).append_column("past_limit", past_limit)
     price, size = rows["price"].to_numpy(), rows["size"].to_numpy()
     nothing = np.isnan(price) | ((price == -1) & (size == 0))
-    return _shaped(rows.filter(pa.array(~nothing)), source)
+    rows = rows.filter(pa.array(~nothing))
+    return _shaped(rows, pa.repeat(source, len(rows)))
 
 
 def _rt_volume(rows: pa.Table) -> pa.Table:
@@ -93,12 +104,11 @@ def _rt_volume(rows: pa.Table) -> pa.Table:
     columns = {"price": price.cast(pa.float64()), "size": size.cast(pa.float64()), "ts_event": micros}
     for name, column in columns.items():
         rows = rows.append_column(name, column)
-    return _shaped(rows, "rt_volume")
+    return _shaped(rows, pa.repeat("rt_volume", len(rows)))
 
 
-def _shaped(rows: pa.Table, source: str) -> pa.Table:
-    given = {name: rows[name] for name in rows.column_names}
-    given["source"] = pa.repeat(source, len(rows))
+def _shaped(rows: pa.Table, source: pa.Array) -> pa.Table:
+    given = {name: rows[name] for name in rows.column_names} | {"source": source}
     if "initial" not in given:
         given["initial"] = pa.repeat(False, len(rows))
     columns = [given.get(field.name, pa.nulls(len(rows), field.type)) for field in SCHEMA]

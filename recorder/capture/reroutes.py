@@ -1,0 +1,17 @@
+"""Messages 91 and 92: the data of this contract must be asked of another one (CFDs, mostly)."""
+
+from recorder.session.inputs import Rerouted
+from recorder.wire.messages import REROUTES
+
+_OWN = {str(msg_id).encode() for msg_id in REROUTES}
+
+
+def reroute(frame: bytes) -> Rerouted | None:
+    """What the frame says, prefix included; None for any other message, and for one that does not read."""
+    match frame[4:].split(b"\0"):
+        case [msg_id, req, con_id, exchange, b""] if msg_id in _OWN:
+            try:
+                return Rerouted(int(req), int(con_id), exchange.decode())
+            except ValueError:
+                return None
+    return None

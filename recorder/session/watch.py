@@ -1,0 +1,185 @@
+"""What speaks for and against a stream's being received: ticks, silence, farms, IB lost and back, refusals.
+
+Rules:
+- Ticks are the one proof. What the gateway says is back is not believed until it ticks.
+- Silence is measured against the line's own rate, and only while its market is open.
+- What is renewed is the silent stream, and nothing else.
+"""
+
+from collections.abc import Callable
+
+from recorder.session.actions import Action, Say
+from recorder.session.farms import Farms
+from recorder.session.feed import Feed
+from recorder.session.inputs import Now, Said
+from recorder.session.streams import Streams
+from recorder.session.timing import Timing
+from recorder.wire import codes
+
+
+class Watch:
+    """The judgement on the streams.
+
+    Attributes:
+        farms: IB's farms.
+        lost_since: when the gateway lost IB (1100), on the steady clock; None: it has not.
+        wants_delayed: whether delayed data may be recorded.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        least: float,
+        timing: Timing,
+        do: Callable[[Action], None],
+        *,
+        wants_delayed: bool,
+    ) -> None:
+        self.farms = Farms()
+        self.lost_since: float | None = None
+        self.wants_delayed = wants_delayed
+        self._streams = streams
+        self._least = least
+        self._timing = timing
+        self._do = do
+        self._checked = float("-inf")
+
+    def begin(self) -> None:
+        """A connection begins."""
+        self.lost_since = None
+        self.farms.forget_outages()
+
+    # Ticks. --------------------------------------------------------------------------------------------------
+
+    def see(self, now: Now) -> None:
+        """Take the ticks that have come."""
+        for req, seen in now.seen.items():
+            feed = self._streams.of(req)
+            if feed is None:
+                continue  # cancelled or refused since; what still comes is recorded all the same
+            feed.saw(seen, now, self._timing)
+            if feed.phase == "asked" or (feed.phase == "doubted" and self._is_believable(feed)):
+                self._streams.receive(feed, seen.first)
+
+    def _is_believable(self, feed: Feed) -> bool:
+        """Whether a tick can be more than one that was under way when IB was lost."""
+        if self.lost_since is not None and feed.last_at - self.lost_since < self._timing.lost_in_flight:
+            return False
+        self.lost_since = None
+        return True
+
+    # What the gateway says. ----------------------------------------------------------------------------------
+
+    def said_of(self, feed: Feed, now: Now, said: Said) -> None:
+        """An error about a stream: see ``codes.MEANINGS``."""
+        meaning = codes.MEANINGS.get(said.code)
+        if meaning is None:
+            name, stream = feed.key
+            more = {"line": name, "stream": stream, "code": said.code, "text": said.text}
+            self._do(Say("warning", "gateway", more))
+        elif said.code in codes.REFUSED:
+            self._streams.park(feed, now, said.code, said.text)
+        elif meaning.verdict == "anew":
+            feed.strikes += 1
+            self._streams.renew(feed, now, meaning.reason, said.code)
+            feed.due = now.steady + (feed.strikes - 1) * self._timing.passing
+        elif meaning.verdict == "watch":
+            feed.watch = (said.code, now.steady + self._timing.watch)
+        elif meaning.verdict == "delayed" and not self.wants_delayed:
+            self._streams.refuse(feed, now, said.code, said.text)
+
+    def said_of_ib(self, now: Now, said: Said) -> None:
+        """What the gateway says of itself and of IB's servers."""
+        more = {"code": said.code, "text": said.text}
+        self._do(Say("debug" if said.code in codes.FINE else "warning", "gateway", more))
+        if said.code in (codes.CONNECTION_LOST, codes.NEVER_CONNECTED):
+            self.lost_since = now.steady
+            for feed in self._streams.live():
+                self._streams.doubt(feed, now, "disconnected", said.code)
+        elif said.code == codes.DATA_KEPT:
+            self.lost_since = None
+            self._await_ticks(now)
+        elif said.code == codes.DATA_LOST:
+            self.lost_since = None
+            for feed in self._streams.live():
+                self._streams.renew(feed, now, "disconnected", said.code)
+        elif said.code in codes.FARMS_BROKEN | codes.FARMS_OK:
+            self._farm(now, self.farms.said(said.code, said.text, now))
+
+    def _farm(self, now: Now, farm: str | None) -> None:
+        """A farm of live data has broken or come back."""
+        if farm is None:
+            return
+        if farm in self.farms.down:
+            self._suspect(farm)
+        else:
+            self._judge_suspects(now, farm)
+            self._await_ticks(now)
+
+    def _await_ticks(self, now: Now) -> None:
+        """What is said to be back is not believed: each line must tick within its own measure."""
+        for feed in self._streams.feeds:
+            if feed.phase == "doubted" and not self.hangs_on_a_farm(feed):
+                feed.due = now.steady + feed.doubt(self._least, self._timing)
+
+    def _suspect(self, farm: str) -> None:
+        for feed in self._streams.live():
+            if self.farms.may_carry(farm, feed.key):
+                feed.needs_tick |= feed.phase == "asked"
+                feed.suspect = feed.suspect or (farm if feed.phase == "recording" else None)
+
+    def _judge_suspects(self, now: Now, farm: str) -> None:
+        """Which lines fell silent with the farm, as far as can be told by now."""
+        for feed in self._streams.feeds:
+            if feed.suspect != farm:
+                continue
+            feed.suspect = None
+            if feed.last_at > self.farms.broke[farm] + self._timing.in_flight:
+                self.farms.not_on(farm, feed.key)
+            elif feed.phase == "recording" and not feed.is_asleep(now, self._least, self._timing):
+                self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
+
+    def hangs_on_a_farm(self, feed: Feed) -> bool:
+        """Whether a farm is down that the stream may come from."""
+        return any(self.farms.may_carry(farm, feed.key) for farm in self.farms.carrying())
+
+    # Time. ---------------------------------------------------------------------------------------------------
+
+    def check(self, now: Now) -> None:
+        """Is anybody silent who should not be?"""
+        if now.steady - self._checked < self._timing.check:
+            return
+        self._checked = now.steady
+        for farm in {feed.suspect for feed in self._streams.feeds if feed.suspect}:
+            if now.steady >= self.farms.broke[farm] + self._timing.farm:
+                self._judge_suspects(now, farm)
+        for feed in self._streams.feeds:
+            feed.mind_hours(now)
+            if self.lost_since is None and feed.live:
+                self._check_one(feed, now)
+
+    def _check_one(self, feed: Feed, now: Now) -> None:
+        closed = feed.is_closed(now)
+        if feed.watch is not None and now.steady >= feed.watch[1]:
+            self._streams.refuse(feed, now, feed.watch[0], "no tick came")
+        elif feed.phase == "asked" and (closed or not feed.needs_tick):
+            if now.steady - feed.asked_at >= self._timing.settled:
+                feed.settle(now)
+                self._streams.receive(feed, now.here)
+        elif feed.phase == "doubted":
+            if now.steady >= feed.due:
+                self._silent(feed, now)
+        elif not closed and feed.is_silent(now, self._least, self._timing):
+            if not self.hangs_on_a_farm(feed):
+                self._silent(feed, now)
+            elif feed.phase == "recording":
+                self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
+
+    def _silent(self, feed: Feed, now: Now) -> None:
+        """Ask for it anew. If its market is closed no tick can prove it alive, so none is asked for."""
+        feed.strikes += 1
+        name, stream = feed.key
+        more = {"line": name, "stream": stream, "seconds": round(feed.quiet(now), 1), "times": feed.strikes}
+        self._do(Say("warning", "silent, asked for anew", more))
+        self._streams.renew(feed, now, "no_data")
+        feed.needs_tick = not feed.is_closed(now)

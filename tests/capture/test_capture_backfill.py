@@ -1,0 +1,515 @@
+"""Holes in tick-by-tick streams: filled from the gateway's history, every missing tick once, none twice."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+
+import pytest
+from daemon import numbers, table, until
+
+import recorder
+from recorder.capture import backfill as filling
+from recorder.capture import history
+from recorder.capture.backfill import Asked, Backfill, KnownError, is_final, page, records, unrecorded
+from recorder.capture.gateway import Gateway, Subscription
+from recorder.capture.history import History, HistoryError, Tick, tick_fields
+from recorder.daemon.known import known_in
+from recorder.journal import folder
+from recorder.journal.state import Unfilled
+from recorder.journal.writer import Journal
+from recorder.render import recover, resume
+from recorder.simulator import Simulator
+from recorder.simulator.history import changes
+from recorder.simulator.walk import middle
+from recorder.verify import verify
+from recorder.wire.layouts import frame
+from recorder.wire.sieve import Sieve
+
+GAP = Unfilled("AAPL", "trades", "disconnected", 100_500_000, 103_500_000, 7, 9, 98)
+ASKED = Asked({"conId": 265598, "exchange": "SMART"}, "all_last")
+
+
+def tick(second, price=1.0, mask=0):
+    return Tick((str(second), str(price), "5", str(mask), "X", ""), (second, price, 5.0, mask, "X", None))
+
+
+# Pure. -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept", "cursor", "done"),
+    [
+        ([98, 99, 99], [98, 99, 99], 100, False),
+        ([100, 105], [100, 105], 106, True),
+        ([105, 106, 130], [105], 106, True),
+        ([97, 99], [99], 100, False),
+        ([120], [], 106, True),
+        ([], [], 106, True),
+        ([99, 98], [98, 99], 100, False),
+    ],
+)
+def test_a_page_is_what_belongs_to_the_gap_and_the_next_second_to_ask_for(seconds, kept, cursor, done):
+    found = page(GAP, [tick(second) for second in seconds], "all_last")
+    assert (kept, cursor, done) == ([one.second for one in found.ticks], found.cursor, found.done)
+
+
+def test_an_answer_from_before_the_question_is_no_answer():
+    with pytest.raises(HistoryError, match="before the second asked for"):
+        page(GAP, [tick(97)], "all_last")
+
+
+def test_a_stream_of_reported_trades_gets_no_others():
+    answer = [tick(100, 1.0), tick(100, 2.0, mask=2), tick(100, 3.0, mask=3), tick(100, 4.0, mask=1)]
+    assert [1.0, 4.0] == [one.values[1] for one in page(GAP, answer, "last").ticks]
+    assert 4 == len(page(GAP, answer, "all_last").ticks)
+
+
+def test_each_recorded_row_takes_off_one_tick_and_no_more():
+    ticks = [tick(100)] * 3 + [tick(101), tick(100, 2.0)]
+    recorded = Counter({tick(100).values: 2, tick(101).values: 1, tick(102).values: 4})
+    assert [tick(100), tick(100, 2.0)] == unrecorded(ticks, recorded)
+    assert ticks == unrecorded(ticks, Counter())
+
+
+def test_a_flood_becomes_several_records_and_only_the_last_goes_on(monkeypatch):
+    monkeypatch.setattr(filling, "MOST_TICKS", 2)
+    found = filling.Page([tick(second) for second in (98, 98, 98, 99, 99)], 100, False)
+    told = [(len(one["ticks"]), one["cursor"], one["done"]) for one in records(GAP, found, ASKED)]
+    assert [(2, 98, False), (2, 99, False), (1, 100, False)] == told
+    (last,) = records(GAP, filling.Page([], 106, True), ASKED)
+    assert ([], 106, True) == (last["ticks"], last["cursor"], last["done"])
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "final"),
+    [
+        (10187, "Failed to request historical ticks:No market data permissions for NYSE STK", True),
+        (162, "Historical Market Data Service error message:No market data permissions for ISLAND STK", True),
+        (200, "No security definition has been found for the request", True),
+        (162, "Historical data request pacing violation", False),
+        (162, "HMDS server disconnect occurred.  Attempting reconnection...", False),
+        (321, "Error validating request: no permission", False),
+        (None, "the gateway did not answer", False),
+    ],
+)
+def test_only_what_will_not_change_is_final(code, text, final):
+    assert final == is_final(HistoryError(text, code))
+
+
+# With a gateway. ---------------------------------------------------------------------------------------------
+
+FAST = 8
+"""Seconds of the simulated day in one of the test's."""
+
+STOCK = {"conId": 265598, "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
+BEGIN = time.monotonic()
+
+
+def day():
+    """The clock of gateway and recorder."""
+    return 1_795_366_800 + (time.monotonic() - BEGIN) * FAST
+
+
+def micros():
+    return int(day() * 1e6)
+
+
+class Recording:
+    """A recorder without its session: one line, streams, connections and gaps as the test says."""
+
+    def __init__(self, root, sim):
+        self.root, self.sim = root, sim
+        folder.create(root)
+        self.checkpoint = folder.load(root)
+        self.begin()
+
+    def begin(self):
+        self.journal = Journal(self.root, self.checkpoint, fsync_seconds=1, clock=micros)
+        self.gateway = self.history = None
+        self.streams, self.closing, self.last = {}, [], 0
+
+    async def connect(self):
+        self.sieve = Sieve()
+        self.journal.control({"kind": "opened"}, row=False)
+        self.gateway = Gateway(self)
+        await self.gateway.connect("127.0.0.1", self.sim.port, 5, 5)
+        self.history = History(self.gateway, 2.0)
+
+    def subscribe(self, *streams, only_reportable=False):
+        for stream in streams:
+            req = self.gateway.new_request()
+            own = {"req": req, "con_id": 265598, "symbol": "AAPL", "stream": stream}
+            self.journal.control({"kind": "subscribed", **own})
+            self.gateway.subscribe(req, Subscription(stream, STOCK, only_reportable=only_reportable))
+        self.streams = dict.fromkeys(streams)
+
+    def lose(self):
+        for stream in self.streams:
+            self.gap = {"ts_start": self.last, "seq_start": self.journal.seq - 1, "reason": "disconnected"}
+            self.gap |= {"symbol": "AAPL", "stream": stream, "code": None}
+            self.journal.control({"kind": "gap_start", **self.gap})
+            self.closing.append(self.gap)
+        self.journal.control({"kind": "disconnected", "text": "as told"})
+        self.gateway.drop("as told")
+
+    def received(self, data):
+        self.last = micros()
+        self.journal.read(data, self.last, *self.sieve.skip(data))
+        sifted = self.sieve.feed(data)
+        self.journal.count(sifted.rows)
+        self.journal.state.hello = self.sieve.hello
+        if b"99\x00" in data and self.closing:
+            for gap in self.closing:
+                end = {"ts_end": self.last, "seq_end": self.journal.seq - 1}
+                self.journal.control({"kind": "gap_end", **gap, **end})
+            self.closing = []
+        return [one for one in sifted.handed_on if self.history is None or not self.history.take(one)]
+
+    def said(self, req, code, text):
+        if self.history:
+            self.history.said(req, code, text)
+
+    def closed(self, reason):
+        if self.history:
+            self.history.close(reason)
+
+    def failed(self, error):
+        raise error
+
+    @contextlib.asynccontextmanager
+    async def filling(self, **options):
+        """A backfill that runs while the block does."""
+        kinds = {"trades": "all_last"}
+        options = {
+            "asked": lambda _, stream: Asked(STOCK, kinds.get(stream)), "known": known_in(self.root),
+            "max_age_seconds": 3600, "settle_seconds": 0.5, "retry_seconds": (0.2, 1.0), **options,
+        }  # fmt: skip
+        task = asyncio.create_task(Backfill(self.journal, **options).run(self.history))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def filled(self):
+        await until(lambda: not self.journal.state.unfilled)
+
+    def killed(self):
+        """Ends as by kill -9: the segment is not sealed; what comes next knows only what is in the files."""
+        self.gateway.drop("killed")
+        self.checkpoint = resume(self.root)
+        self.begin()
+
+    def end(self):
+        self.gateway.drop("the end")
+        self.journal.close()
+        assert len(list(recover(self.root))) >= 1
+        assert [] == verify(self.root).flaws
+        found = numbers(self.root)
+        assert list(range(1, len(found) + 1)) == found
+
+
+@contextlib.asynccontextmanager
+async def simulated(root, rate=1000, **options):
+    async with Simulator(rate=rate, now=day, **options) as sim:
+        yield Recording(root, sim), sim
+
+
+async def gap(one, *streams, away=0.5, before=0.3, **options):
+    """One stretch without a connection; returns when ticks come again."""
+    if one.history is None:
+        await one.connect()
+        one.subscribe(*streams, **options)
+        await asyncio.sleep(before)
+    one.lose()
+    await asyncio.sleep(away)
+    await one.connect()
+    one.subscribe(*streams, **options)
+    await until(lambda: not one.closing)
+
+
+def happened(sim, stream, last):
+    """What the tape has of a stream up to a second, as rows."""
+    instrument = sim.world.universe.by_con_id(265598)
+    events = sim.world.tape(instrument, "trades" if stream == "trades" else "quotes").events
+    if stream == "midpoints":
+        mids = [
+            (second, float(middle(str(v[0]), str(v[1]), instrument.decimals)))
+            for second, v in changes(events)
+        ]
+        return Counter(one for one in mids if one[0] <= last)
+    if stream == "trades":
+        rows = [(second, float(v[0]), float(v[1]), v[2], v[3], v[4] or None) for second, v in events]
+    else:
+        rows = [(second, *map(float, v[:4]), v[4]) for second, v in events]
+    return Counter(one for one in rows if one[0] <= last)
+
+
+def kept(root, stream, last, source=None):
+    """What the Parquet files have of it."""
+    rows = table(root, stream)
+    rows = rows[rows["source"] == source] if source else rows
+    seconds = rows["ts_event"].astype("int64") // 1_000_000
+    names = [field.name for field in tick_fields(stream)][1:]
+    columns = (rows[name].astype(object).where(rows[name].notna(), None) for name in names)
+    return Counter(one for one in zip(seconds, *columns, strict=True) if one[0] <= last)
+
+
+@pytest.mark.parametrize("stream", ["trades", "quotes", "midpoints"])
+def test_live_and_filled_rows_together_are_exactly_what_happened(tmp_path, stream):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, stream)
+            last = one.last // 1_000_000
+            async with one.filling():
+                await one.filled()
+            expected = happened(sim, stream, last)
+            one.end()
+            return expected, last
+
+    expected, last = asyncio.run(story())
+    root = tmp_path / "data"
+    found, filled = kept(root, stream, last), kept(root, stream, last, "backfill")
+    if (
+        stream == "midpoints"
+    ):  # each subscription begins with the price there is, whether or not it has changed
+        assert (Counter(), True) == (expected - found, (found - expected).total() <= 2)
+    else:
+        assert max(expected.values()) > 1 or stream == "quotes"
+        assert expected == found
+    assert filled.total() > 300
+    rows = table(root, stream)
+    late = rows[rows["source"] == "backfill"]
+    assert {"AAPL", 265598} == {*late["symbol"], *late["con_id"]}
+    assert (late["ts_recv"] > late["ts_event"]).all()
+    if stream == "trades":
+        assert {"all_last"} == {*rows["kind"]}
+        assert (rows["unreported"] == (rows["attribs"] & 2 != 0)).all()
+        assert rows["unreported"].any()
+    if stream == "quotes":
+        assert (late["bid_past_low"] == (late["attribs"] == 1)).all()
+        assert late["bid_past_low"].any()
+
+
+def test_two_gaps_of_two_streams_are_filled_over_many_pages_the_oldest_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        history, "_MOST_ALIKE", 10
+    )  # the simulator counts quotes once here, where IB may twice
+
+    async def story():
+        async with simulated(tmp_path / "data", rate=1500) as (one, sim):
+            await gap(one, "trades", "quotes", away=0.9)
+            await asyncio.sleep(0.2)
+            await gap(one, "trades", "quotes")
+            last = one.last // 1_000_000
+            assert 4 == len(one.journal.state.unfilled)
+            async with one.filling():
+                await one.filled()
+            expected = {stream: happened(sim, stream, last) for stream in ("trades", "quotes")}
+            one.end()
+            return expected, last
+
+    expected, last = asyncio.run(story())
+    root = tmp_path / "data"
+    for stream, rows in expected.items():
+        assert rows == kept(root, stream, last)
+    told = table(root, "events").query("kind == 'filled'")
+    assert len(told) > 4
+    begun = told["text"].str.extract(r"gap behind (\d+)")[0].astype(int).tolist()
+    assert sorted(begun) == begun
+    gaps = recorder.open(root).gaps()
+    assert [True] * 4 == gaps["filled"].tolist()
+    assert (gaps["filled_until"] == gaps["ts_end"]).all()
+
+
+class KilledError(Exception):
+    """Stands for kill -9."""
+
+
+@pytest.mark.parametrize("written", [1, 3])
+def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path, monkeypatch, written):
+    monkeypatch.setattr(filling, "MOST_TICKS", 150)
+
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades")
+            last, control, left = one.last // 1_000_000, one.journal.control, [written]
+
+            def dying(record, *args, **options):
+                if record["kind"] == "backfill":
+                    if left[0] == 0:
+                        raise KilledError
+                    left[0] -= 1
+                control(record, *args, **options)
+
+            one.journal.control = dying
+            with pytest.raises(KilledError):
+                async with one.filling() as task:
+                    await task
+            (begun,) = one.journal.state.unfilled.values()
+            one.killed()
+            assert [begun] == list(one.journal.state.unfilled.values())
+            await one.connect()
+            async with one.filling():
+                await one.filled()
+            expected = happened(sim, "trades", last)
+            one.end()
+            return expected, last
+
+    expected, last = asyncio.run(story())
+    begun = kept(tmp_path / "data", "trades", last)
+    assert expected == begun
+
+
+def test_a_stream_of_reported_trades_is_filled_with_reported_trades(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades", only_reportable=True)
+            last = one.last // 1_000_000
+            async with one.filling(asked=lambda *_: Asked(STOCK, "last")):
+                await one.filled()
+            expected = happened(sim, "trades", last)
+            one.end()
+            return Counter({row: count for row, count in expected.items() if row[3] != 2}), last
+
+    expected, last = asyncio.run(story())
+    assert expected == kept(tmp_path / "data", "trades", last)
+    assert {"last"} == {*table(tmp_path / "data", "trades")["kind"]}
+
+
+def test_a_gap_in_which_nothing_happened_is_filled_by_an_empty_answer(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades")
+            sim.world.tape(sim.world.universe.by_con_id(265598), "trades").events.clear()
+            sim.world.market_open = False
+            async with one.filling():
+                await one.filled()
+            one.end()
+
+    asyncio.run(story())
+    (told,) = table(tmp_path / "data", "events").query("kind == 'filled'")["text"]
+    assert ": no ticks" in told
+    assert "filled whole" in told
+
+
+@pytest.fixture(autouse=True)
+def _awake(monkeypatch):
+    """Tests look more often than IB's pace needs."""
+    monkeypatch.setattr(filling, "_IDLE_SECONDS", 0.02)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """The same may be asked again soon: these questions do not reach the gateway."""
+    monkeypatch.setattr(history, "_IDENTICAL", 0.2)
+
+
+def refused_with(tmp_path, code, text, *, silent=False):
+    """Whether the gap is still to be filled when two questions got that answer; and the events in the end."""
+    asked = []
+
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades")
+
+            def answer(req, *_):
+                asked.append(req)
+                if not silent:
+                    for link in sim.links.values():
+                        link.session.out.append(frame("4", "2", str(req), str(code), text, ""))
+
+            ask, one.gateway.ask_history = one.gateway.ask_history, answer
+            one.history._timeout = 0.3
+            async with one.filling():
+                await until(lambda: len(asked) == 2 or not one.journal.state.unfilled)
+                still = len(one.journal.state.unfilled)
+                one.gateway.ask_history = ask
+                await one.filled()
+            one.end()
+            return still
+
+    still = asyncio.run(story())
+    return still, table(tmp_path / "data", "events").query("kind == 'filled'")["text"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(321, "no such time"), (162, "HMDS server disconnect occurred."), (None, "silent")],
+)
+@pytest.mark.usefixtures("hasty")
+def test_what_goes_wrong_is_asked_again_later(tmp_path, code, text):
+    still, told = refused_with(tmp_path, code, text, silent=code is None)
+    assert 1 == still
+    assert "filled whole" in told[-1]
+
+
+def test_what_ib_will_not_give_is_given_up_and_said(tmp_path):
+    still, (told,) = refused_with(tmp_path, 10187, "No market data permissions for NYSE STK")
+    assert 0 == still
+    assert "not filled from" in told
+    assert "No market data permissions" in told
+    (gap_row,) = recorder.open(tmp_path / "data").gaps().to_dict("records")
+    assert gap_row["filled"] is False
+
+
+def test_what_is_recorded_cannot_be_read_so_nothing_is_added(tmp_path):
+    calls = []
+
+    async def story():
+        async with simulated(tmp_path / "data") as (one, _):
+            await gap(one, "trades")
+
+            async def known(*_):
+                calls.append(1)
+                raise KnownError("a file is damaged")
+
+            async with one.filling(known=known):
+                await until(lambda: len(calls) == 1)
+                await asyncio.sleep(0.1)
+            assert 1 == len(one.journal.state.unfilled)
+            one.end()
+
+    asyncio.run(story())
+    assert Counter() == kept(tmp_path / "data", "trades", 2**40, "backfill")
+
+
+def test_what_has_not_settled_or_is_too_old_or_no_longer_recorded_is_not_asked_for(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, _):
+            await gap(one, "trades")
+            await asyncio.sleep(0.5)  # now it could be asked for
+            asked, one.gateway.ask_history = [], lambda *question: asked.append(question)
+            for options in ({"settle_seconds": 3600}, {"max_age_seconds": 0.0}, {"asked": lambda *_: None}):
+                async with one.filling(**options):
+                    await asyncio.sleep(0.2)
+            assert [] == asked
+            async with one.filling():
+                await until(lambda: asked)
+            one.end()
+
+    asyncio.run(story())
+
+
+def test_it_ends_with_its_connection_and_goes_on_with_the_next(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, _):
+            await gap(one, "trades")
+            one.gateway.ask_history = lambda *_: one.gateway.drop("lost")
+            async with one.filling() as task:
+                await asyncio.wait_for(task, 10)
+            await one.connect()
+            async with one.filling():
+                await one.filled()
+            one.end()
+
+    asyncio.run(story())
+
+
+def test_a_reader_that_fails_is_an_error_with_its_reason(tmp_path):
+    (tmp_path / "trades" / "date=2026-11-22").mkdir(parents=True)
+    (tmp_path / "trades" / "date=2026-11-22" / "1-9.parquet").write_bytes(b"damaged")
+    with pytest.raises(KnownError, match="ib-recorder verify names what is damaged"):
+        asyncio.run(known_in(tmp_path)("AAPL", "trades", 1, 2))
