@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,18 +21,38 @@ class Conversation:
     asked: dict[int, list[str]] = field(default_factory=dict)
     """Request id to the fields of the subscription request."""
     cancelled: list[int] = field(default_factory=list)
+    heard: list[tuple[float, list[str]]] = field(default_factory=list)
+    """Every message after the hello: when it came, on the steady clock, and its fields."""
+    deaf: bool = False
+    """Neither answers nor sends any more; the socket stays open."""
 
     def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        if not self.deaf:
+            self.writer.write(data)
+
+    def times(self, kind: str) -> list[float]:
+        """When messages of this id came."""
+        return [at for at, fields in self.heard if fields[0] == kind]
 
 
+LoggedIn = Callable[[Conversation, int], Awaitable[None]]
+"""A client logs in under this id."""
 LookedUp = Callable[[Conversation, str, list[str]], Awaitable[None]]
 Subscribed = Callable[[Conversation, int, list[str]], Awaitable[None]]
+Cancelled = Callable[[Conversation, int], None]
 _REQ = {"1": 2, "10": 2, "50": 2, "97": 1}
 _CANCEL = {"2": 2, "11": 2, "51": 2, "98": 1}
 
 
-def contract_details(req: str, con_id: int, symbol: str, sec_type: str = "STK") -> bytes:
+def contract_details(
+    req: str,
+    con_id: int,
+    symbol: str,
+    sec_type: str = "STK",
+    *,
+    time_zone: str = "US/Eastern",
+    liquid_hours: str = "",
+) -> bytes:
     """A message 10 of server version 176, with the fields that matter filled in."""
     fields = [
         "10",
@@ -61,9 +82,9 @@ def contract_details(req: str, con_id: int, symbol: str, sec_type: str = "STK") 
         "",
         "",
         "",
-        "US/Eastern",
+        time_zone,
         "",
-        "",
+        liquid_hours,
         "",
         "0",
     ]
@@ -81,11 +102,15 @@ class Scripted:
         server_version: int | str = 178,
         ready: bytes = frame("15", "1", "DU0") + frame("9", "1", "1"),
         looked_up: LookedUp | None = None,
+        on_cancelled: Cancelled = lambda _conversation, _req: None,
+        logged_in: LoggedIn | None = None,
     ) -> None:
         self.on_subscribed = on_subscribed
         self.server_version = server_version
         self.ready = ready
         self.looked_up = looked_up or self._details
+        self.logged_in = logged_in or self._ready
+        self.on_cancelled = on_cancelled
         self.conversations: list[Conversation] = []
         self.con_ids: dict[str, int] = {}
         self.port = 0
@@ -98,7 +123,9 @@ class Scripted:
             await self._message(reader)
             writer.write(frame(str(self.server_version), "20261122 12:00:00 UTC"))
             while True:
-                await self._answer(conversation, await self._message(reader))
+                fields = await self._message(reader)
+                conversation.heard.append((time.monotonic(), fields))
+                await self._answer(conversation, fields)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -113,7 +140,7 @@ class Scripted:
             return
         kind = fields[0]
         if kind == "71":
-            conversation.send(self.ready)
+            await self.logged_in(conversation, int(fields[2]))
         elif kind == "49":
             conversation.send(frame("49", "1", "1795000000"))
         elif kind == "9":
@@ -123,7 +150,12 @@ class Scripted:
             conversation.asked[req] = fields
             await self.on_subscribed(conversation, req, fields)
         elif kind in _CANCEL:
-            conversation.cancelled.append(int(fields[_CANCEL[kind]]))
+            req = int(fields[_CANCEL[kind]])
+            conversation.cancelled.append(req)
+            self.on_cancelled(conversation, req)
+
+    async def _ready(self, conversation: Conversation, _client_id: int) -> None:
+        conversation.send(self.ready)
 
     async def _details(self, conversation: Conversation, req: str, fields: list[str]) -> None:
         con_id, symbol = int(fields[3] or 0), fields[4]

@@ -19,6 +19,7 @@ import structlog
 from recorder.capture.history import History, HistoryError, Pacing, Tick, Values
 from recorder.journal.state import Unfilled
 from recorder.journal.writer import Journal
+from recorder.wire import codes
 
 MOST_TICKS = 2000
 """In one record: a second in which more happened becomes several."""
@@ -33,7 +34,6 @@ _IDLE_SECONDS = 1.0
 _UNREPORTED = 2
 _NOT_FOR_YOU = re.compile("permission|not subscribed|not supported", re.IGNORECASE)
 _MAY_BE_FINAL = (162, 354, 10187)
-_NO_SUCH_CONTRACT = 200
 
 log = structlog.get_logger("recorder.backfill")
 
@@ -148,7 +148,7 @@ def _record(gap: Unfilled, asked: Asked, ticks: list[Tick], cursor: int, *, done
 def is_final(error: HistoryError) -> bool:
     """Whether asking again would bring the same: there is no such contract, or no permission for its history."""
     may_be = error.code in _MAY_BE_FINAL and _NOT_FOR_YOU.search(str(error)) is not None
-    return may_be or error.code == _NO_SUCH_CONTRACT
+    return may_be or error.code == codes.NO_SUCH_CONTRACT
 
 
 class Backfill:

@@ -36,9 +36,9 @@ _MANY_SEGMENTS = 24
 log = structlog.get_logger("recorder")
 
 
-def run(path: Path) -> None:
+def run(path: Path, *, timing: Timing | None = None) -> None:
     """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
-    asyncio.run(record(load(path), source=path))
+    asyncio.run(record(load(path), source=path, timing=timing))
 
 
 async def record(

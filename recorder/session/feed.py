@@ -43,7 +43,7 @@ class Feed:
         req: the request it comes under, or came under last.
         subscription: what was asked for under ``req``.
         asked_at: when, on the steady clock.
-        last: where its last tick stands, or where it began to count as received.
+        last: where its last tick stands; before the first, where it was asked for or began to count as received.
         last_at: when that was, on the steady clock.
         awake_at: when its market was closed last, or it was asked for: silence counts from there.
         ticked: whether any tick has come since it was asked for.
@@ -108,8 +108,14 @@ class Feed:
 
     def settle(self, now: Now) -> None:
         """Nothing speaks against its being received, so from here on it counts as that."""
-        if self.last is None:
+        if not self.ticked:
             self.last, self.last_at = now.here, now.steady
+
+    def since(self, now: Now, timing: Timing) -> Mark:
+        """Where a gap of it begins: at its last tick. Of a market that is closed all is known up to the last bytes."""
+        if self.last is None:
+            return now.here
+        return now.last_bytes if self.is_asleep(now, timing) else self.last
 
     def saw(self, seen: Seen, now: Now, timing: Timing) -> None:
         """Ticks have come."""
@@ -130,34 +136,34 @@ class Feed:
         """Whether its market's main session is known to be over: then silence means nothing."""
         return self.entry.hours.open_at(now.wall / 1e6) is False
 
-    def is_asleep(self, now: Now, least: float, timing: Timing) -> bool:
+    def is_asleep(self, now: Now, timing: Timing) -> bool:
         """Whether nothing comes because its market is closed. Some tick on outside the main session."""
-        return self.is_closed(now) and now.steady - self.last_at > self.doubt(least, timing)
+        return self.is_closed(now) and now.steady - self.last_at > self.doubt(timing)
 
     def quiet(self, now: Now) -> float:
         """For how many seconds no tick has come while its market was open."""
         return now.steady - max(self.last_at, self.awake_at)
 
-    def is_silent(self, now: Now, least: float, timing: Timing) -> bool:
+    def is_silent(self, now: Now, timing: Timing) -> bool:
         """Whether it is quiet for longer than its own measure.
 
         A rate that is not known tells nothing, but for one thing: IB answers every request for level 1 with a
         picture of the market, so that nothing at all while the market is known to be open means something.
         """
-        patience = self.patience(least, timing)
+        patience = self.patience(timing)
         if patience is None and (self.needs_tick or (self.stream.kind == "level1" and not self.ticked)):
             known_open = self.entry.hours.open_at(now.wall / 1e6) is True
-            patience = self.doubt(least, timing) if self.needs_tick or known_open else None
+            patience = self.doubt(timing) if self.needs_tick or known_open else None
         return patience is not None and self.quiet(now) > patience
 
-    def patience(self, least: float, timing: Timing) -> float | None:
+    def patience(self, timing: Timing) -> float | None:
         """How long it may be quiet, ``least`` at least; None: that is not known."""
-        usual = self.pace.patience(least)
+        usual = self.pace.patience(timing.least)
         return None if usual is None else _stretched(usual, self.strikes, timing)
 
-    def doubt(self, least: float, timing: Timing) -> float:
+    def doubt(self, timing: Timing) -> float:
         """How long a tick may take to come where there is reason for doubt."""
-        return self.patience(least, timing) or _stretched(_UNKNOWN_TIMES * least, self.strikes, timing)
+        return self.patience(timing) or _stretched(_UNKNOWN_TIMES * timing.least, self.strikes, timing)
 
 
 def _stretched(seconds: float, strikes: int, timing: Timing) -> float:

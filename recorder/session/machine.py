@@ -8,6 +8,7 @@ Rules:
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from recorder.config import Config
@@ -51,6 +52,7 @@ class Machine:
     ) -> None:
         self._actions: list[Action] = []
         self._do = self._actions.append
+        timing = replace(timing, least=config.gateway.heartbeat_seconds)
         self._timing = timing
         self._slot = 0.0
         self._begun: Now | None = None
@@ -60,7 +62,7 @@ class Machine:
         self.watchlist = Watchlist(config)
         self.link = Link(settings, timing, rng, self._do)
         self.streams = Streams(new_request, timing, self._do)
-        self.watch = Watch(self.streams, settings.heartbeat_seconds, timing, self._do, wants_delayed=delayed)
+        self.watch = Watch(self.streams, timing, self._do, wants_delayed=delayed)
         self._lookups = Lookups(timing, self._do)
 
     def step(self, now: Now, given: Input) -> list[Action]:
@@ -120,12 +122,14 @@ class Machine:
     def _not_connected(self, now: Now, given: NotConnected) -> None:
         """What has never been asked for is missing since the recorder began."""
         assert self._begun is not None
-        self.streams.miss(self._begun.here, "not_subscribed")
+        self.streams.miss(self._begun.here)
         self.link.not_connected(now, given.reason, given.code)
 
     def _lose(self, now: Now, reason: str) -> None:
+        assert self._begun is not None
         leaving = self.link.phase == "leaving"
-        self.streams.lose(now.last_bytes, "restart" if leaving else "disconnected")
+        self.streams.lose(now, "restart" if leaving else "disconnected")
+        self.streams.miss(self._begun.here)
         self._lookups.end(self.watchlist.entries)
         if not leaving:
             self._do(Tell("disconnected", reason))
@@ -135,7 +139,7 @@ class Machine:
         self.link.leave(now)
         if self.link.phase == "leaving":
             for feed in self.streams.live():
-                self.streams.give_up(feed, now.last_bytes, "restart")
+                self.streams.give_up(feed, now, "restart")
 
     # What the gateway says. ----------------------------------------------------------------------------------
 

@@ -106,9 +106,9 @@ class Streams:
         """Send a cancel."""
         self._do(Cancel(*self._cancels.popleft()))
 
-    def give_up(self, feed: Feed, since: Mark, reason: str, code: int | None = None) -> None:
+    def give_up(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
         """End a subscription; the gap and the end are on record before the gateway is told."""
-        self._do(OpenGap(feed.key, since, reason, code))
+        self._open_gap(feed, now, reason, code)
         if feed.req is not None and feed.live:
             self._do(Unsubscribed(feed.req))
         self._cancel(feed)
@@ -116,18 +116,18 @@ class Streams:
 
     def renew(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
         """Cancel and ask anew: this stream and nothing else."""
-        self.give_up(feed, feed.last or now.here, reason, code)
+        self.give_up(feed, now, reason, code)
         feed.due = now.steady
 
     def doubt(self, feed: Feed, now: Now, reason: str, code: int) -> None:
         """It may be dead; its next tick will show."""
-        self._do(OpenGap(feed.key, feed.last or now.here, reason, code))
+        self._open_gap(feed, now, reason, code)
         feed.phase, feed.due, feed.suspect, feed.needs_tick = "doubted", float("inf"), None, True
 
     def park(self, feed: Feed, now: Now, code: int, text: str) -> None:
         """The gateway will send nothing for it: ask again later."""
         meaning = codes.MEANINGS[code]
-        self._do(OpenGap(feed.key, feed.last or now.here, meaning.reason, code))
+        self._open_gap(feed, now, meaning.reason, code)
         if feed.req is not None and feed.live:
             self._do(Ended(feed.req))
             self._by_req.pop(feed.req, None)
@@ -142,19 +142,23 @@ class Streams:
         self.park(feed, now, code, text)
         self._cancel(feed)
 
-    def lose(self, since: Mark, reason: str) -> None:
+    def lose(self, now: Now, reason: str) -> None:
         """The connection is gone, and everything with it."""
-        self.miss(since, reason)
+        for feed in self.live():
+            self._open_gap(feed, now, reason)
         self._by_req.clear()
         self._cancels.clear()
         for feed in self.feeds:
             feed.req = None
             feed.phase = "over_limit" if feed.phase == "over_limit" else "waiting"
 
-    def miss(self, since: Mark, reason: str) -> None:
-        """Nothing is received."""
+    def miss(self, since: Mark) -> None:
+        """There is no connection: what has never been asked for is missing from there on."""
         for feed in self.feeds:
-            self._do(OpenGap(feed.key, since, reason))
+            self._do(OpenGap(feed.key, since, "not_subscribed"))
+
+    def _open_gap(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
+        self._do(OpenGap(feed.key, feed.since(now, self._timing), reason, code))
 
     def _cancel(self, feed: Feed) -> None:
         if feed.req is not None and feed.subscription is not None:
@@ -178,7 +182,7 @@ class Streams:
             key = (id(entry), request(verdict.stream))
             self.feeds.append(before.pop(key) if key in before else Feed(entry, verdict.stream))
         for gone in before.values():
-            self.give_up(gone, gone.last or now.here, "not_subscribed")
+            self.give_up(gone, now, "not_subscribed")
         for feed, verdict in zip(self.feeds, verdicts, strict=True):
             if verdict.reason is not None:
                 self._leave_out(feed, now, verdict.reason)
@@ -191,6 +195,6 @@ class Streams:
             return
         code = _LIMIT_CODES.get(feed.stream.kind, _TICK_LIMIT_CODE)
         self._do(Tell("refused", reason, *feed.key, code))
-        self.give_up(feed, feed.last or now.here, "refused", code)
+        self.give_up(feed, now, "refused", code)
         feed.phase, feed.problem = "over_limit", reason
         self._say("not recorded", feed, reason=reason)

@@ -8,6 +8,7 @@ class Timing:
     """Every wait that is not a key of the config. The defaults are those of a real gateway.
 
     Attributes:
+        least: the least silence that can mean something: the config's ``heartbeat_seconds``.
         request: between two requests; IB drops a client that sends more than 50 messages a second.
         tick_by_tick: between two tick-by-tick requests for one instrument (TWS API guide, "Tick-by-Tick Data").
         first_answers: how long the first subscription waits for contract lookups, so that watchlist order holds.
@@ -25,6 +26,7 @@ class Timing:
         first_tick: the same while a stream waits for a tick: its gap ends on record that soon after.
     """
 
+    least: float = 15.0
     request: float = 1 / 40
     tick_by_tick: float = 15.0
     first_answers: float = 2.0

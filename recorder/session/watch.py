@@ -39,7 +39,6 @@ class Watch:
         self.lost_since: float | None = None
         self.wants_delayed = wants_delayed
         self._streams = streams
-        self._least = least
         self._timing = timing
         self._do = do
         self._checked = float("-inf")
@@ -120,7 +119,7 @@ class Watch:
         """What is said to be back is not believed: each line must tick within its own measure."""
         for feed in self._streams.feeds:
             if feed.phase == "doubted" and not self.hangs_on_a_farm(feed):
-                feed.due = now.steady + feed.doubt(self._least, self._timing)
+                feed.due = now.steady + feed.doubt(self._timing)
 
     def _suspect(self, farm: str) -> None:
         for feed in self._streams.live():
@@ -136,7 +135,7 @@ class Watch:
             feed.suspect = None
             if feed.last_at > self.farms.broke[farm] + self._timing.in_flight:
                 self.farms.not_on(farm, feed.key)
-            elif feed.phase == "recording" and not feed.is_asleep(now, self._least, self._timing):
+            elif feed.phase == "recording" and not feed.is_asleep(now, self._timing):
                 self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
 
     def hangs_on_a_farm(self, feed: Feed) -> bool:
@@ -169,7 +168,7 @@ class Watch:
         elif feed.phase == "doubted":
             if now.steady >= feed.due:
                 self._silent(feed, now)
-        elif not closed and feed.is_silent(now, self._least, self._timing):
+        elif not closed and feed.is_silent(now, self._timing):
             if not self.hangs_on_a_farm(feed):
                 self._silent(feed, now)
             elif feed.phase == "recording":

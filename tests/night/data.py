@@ -63,10 +63,14 @@ async def _find_ib(night: Night, fault: Fault, chance: random.Random, code: int,
 
 
 def _kill_some(night: Night, fault: Fault, chance: random.Random, share: float) -> int:
-    """IB forgets some of the subscriptions the fault touches, and says nothing of it."""
+    """IB forgets some of the subscriptions the fault touches, and says nothing of it.
+
+    Slow lines are spared: to notice their silence takes longer than a night as short as this.
+    """
     current = night.gateway.current
     touched = [one for one in current.live() if fault.touches(one.key)] if current else []
-    dead = [one for one in touched if one.dead is None and chance.random() < share]
+    lively = [one for one in touched if one.dead is None and _is_lively(night, one.key)]
+    dead = [one for one in lively if chance.random() < share]
     for one in dead:
         one.dead = fault
     return len(dead)
@@ -105,7 +109,8 @@ async def lost_some(night: Night, fault: Fault, chance: random.Random) -> None:
 async def lost_all(night: Night, fault: Fault, chance: random.Random) -> None:
     async with night.turn("IB", fault):
         await _lose_ib(night, fault, chance)
-        _kill_some(night, fault, chance, 1.0)
+        for one in night.gateway.current.live() if night.gateway.current else []:
+            one.dead = one.dead or fault
         await _find_ib(night, fault, chance, 1101, _GONE)
     await _until_asked_anew(night, fault)
 
@@ -300,3 +305,11 @@ async def echoes(night: Night, _fault: Fault, chance: random.Random) -> None:
     night.gateway.echo = True
     await asyncio.sleep(chance.uniform(1.0, 5.0))
     night.gateway.echo = False
+
+
+@fault(1, benign=True)
+async def stale_pictures(night: Night, _fault: Fault, chance: random.Random) -> None:
+    """For a while who subscribes is told yesterday's close even if nothing can follow."""
+    night.gateway.stale = True
+    await asyncio.sleep(chance.uniform(2.0, 8.0))
+    night.gateway.stale = False

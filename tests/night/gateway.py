@@ -14,7 +14,7 @@ from collections.abc import Callable
 from night.conversation import REQUESTS_A_SECOND, Conversation, Subscription
 from night.log import Fault
 from night.market import FARMS, Feed, Key, Market, frame
-from night.wire import asked_of, cancelled, error, message, opening, pool_of, stream_of
+from night.wire import asked_of, cancelled, described, error, message, picture, pool_of, stream_of
 
 LIMITS = {"lines": 100, "tick_by_tick": 5, "depth": 3}
 _LIMIT_CODES = {"lines": 101, "tick_by_tick": 10190, "depth": 309}
@@ -35,7 +35,9 @@ class NightGateway:
         lookups: how the next contract lookups are answered: "321" or "mute".
         rerouted: CFDs whose data IB has moved to the underlying.
         broken: farms, or "IB", that a new client is told are broken.
-        linger: whether cancelled subscriptions go on for a while; ``echo``: whether values repeat in other fields.
+        linger: whether cancelled subscriptions go on for a while.
+        echo: whether values repeat in other fields.
+        stale: whether a new subscription is told what the gateway remembers though its farm is not there.
     """
 
     def __init__(self, market: Market, tick_by_tick_seconds: float) -> None:
@@ -48,7 +50,7 @@ class NightGateway:
         self.lookups: deque[str] = deque()
         self.rerouted: set[str] = set()
         self.broken: set[str] = set()
-        self.linger = self.echo = False
+        self.linger = self.echo = self.stale = False
         self.connections = 0
         self.port = 0
         self._tick_by_tick_seconds = tick_by_tick_seconds
@@ -227,7 +229,9 @@ class NightGateway:
             return
         conversation.subscriptions[req] = Subscription(key, req)
         if stream == "level1":
-            conversation.send(opening(req))
+            conversation.send(described(req))
+            if self.stale or not any(veil(key) for veil in self.veils.values()):
+                conversation.send(picture(req))
 
     def _refuses(self, conversation: Conversation, req: int, key: Key, con_id: int) -> bool:
         """Say why not, as IB would."""

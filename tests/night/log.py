@@ -38,8 +38,15 @@ class Fault:
 
     def explains(self, key: Key, start: float, end: float) -> bool:
         """Whether a gap of this stream at this time may be its doing."""
+        return self.touches(key) and self._was_on(start, end)
+
+    def excuses(self, start: float, end: float) -> bool:
+        """Whether a stream it does not touch may be suspected: the word of a broken farm does not say whose it is."""
+        return self.kind == "farm" and self._was_on(start, end)
+
+    def _was_on(self, start: float, end: float) -> bool:
         last = float("inf") if self.end is None else self.end + _SLACK
-        return not self.benign and self.touches(key) and self.start - _SLACK <= end and start <= last
+        return not self.benign and self.start - _SLACK <= end and start <= last
 
     def told(self, begin: float) -> str:
         """The fault as a line of the report; times are seconds since ``begin``."""

@@ -186,6 +186,7 @@ class Lies:
         gaps: by reason.
         honest: those in which something was lost.
         explained: those in which nothing was lost, at a time when a fault of that stream was on.
+        suspected: those in which nothing was lost, while a farm was broken that is not the stream's.
         false: the others, by reason, and each in words.
         inside: numbers recorded within gaps, by the gap's reason.
     """
@@ -193,6 +194,7 @@ class Lies:
     gaps: Counter[str]
     honest: Counter[str]
     explained: Counter[str]
+    suspected: Counter[str]
     false: Counter[str]
     inside: Counter[str]
     words: list[str]
@@ -201,7 +203,7 @@ class Lies:
 def lies(root: Path, night: Night) -> Lies:
     """Every gap held against what was lost in it."""
     recording = Recording.read(root)
-    found = Lies(Counter(), Counter(), Counter(), Counter(), Counter(), [])
+    found = Lies(*(Counter() for _ in range(6)), [])
     for feed in night.feeds:
         rows = recording.rows[feed.key]
         recorded = {row.number for row in rows}
@@ -229,6 +231,8 @@ def _judge(found: Lies, feed: Feed, gap: Gap, lost: list[float], night: Night) -
         or any(fault.explains(feed.key, gap.ts_start, gap.ts_end) for fault in night.faults)
     ):
         found.explained[gap.reason] += 1
+    elif any(fault.excuses(gap.ts_start, gap.ts_end) for fault in night.faults):
+        found.suspected[gap.reason] += 1
     else:
         found.false[gap.reason] += 1
         then = night.then(feed.key, gap.ts_start, gap.ts_end)
@@ -245,8 +249,9 @@ def report(night: Night, found: Lies) -> str:
     late = Counter(fault.kind for fault in night.faults if "not" in fault.note)
     lines = [f"{made} numbers made: {_counted(fates)}", "fault            count  unanswered"]
     lines += [f"{kind:16} {count:5}  {late[kind] or ''}" for kind, count in sorted(kinds.items())]
-    lines += ["gap               rows  honest  explained  false  numbers inside"]
+    lines += ["gap               rows  honest  explained  suspected  false  numbers inside"]
     for reason, count in sorted(found.gaps.items()):
-        counts = found.honest[reason], found.explained[reason], found.false[reason], found.inside[reason]
-        lines.append("{:16} {:5}  {:6}  {:9}  {:5}  {:14}".format(reason, count, *counts))
+        judged = [found.honest, found.explained, found.suspected, found.false, found.inside]
+        counts = [counter[reason] for counter in judged]
+        lines.append("{:16} {:5}  {:6}  {:9}  {:9}  {:5}  {:14}".format(reason, count, *counts))
     return "\n".join(lines)

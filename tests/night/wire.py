@@ -54,11 +54,14 @@ def hard_reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def opening(req: int) -> bytes:
-    """What a new level 1 subscription is told at once, whether or not its farm is there: nothing of it is news."""
-    asked = str(req)
-    facts = frame("58", "1", asked, "1") + frame("81", asked, "0.01", "9c0001", "3")
-    return facts + frame("1", "6", asked, "9", "0.5", "0", "0")
+def described(req: int) -> bytes:
+    """What a new level 1 subscription is told of itself."""
+    return frame("58", "1", str(req), "1") + frame("81", str(req), "0.01", "9c0001", "3")
+
+
+def picture(req: int) -> bytes:
+    """The opening picture of a new level 1 subscription, yesterday's close: a tick, but no news."""
+    return frame("1", "6", str(req), "9", "0.5", "0", "0")
 
 
 def pool_of(stream: str) -> str:

@@ -19,6 +19,9 @@ from night.oracle import lies, report, whole
 FALSE_SHARE = 0.02
 """Of all gaps: what no loss and no fault of that line explains."""
 
+SUSPECTED_SHARE = 0.15
+"""Of all gaps: what is explained only by a farm that breaks and does not say whose it is."""
+
 SHOWN = 25
 BENIGN = [name for name, kind in KINDS.items() if kind.benign]
 
@@ -57,6 +60,8 @@ def judge(folder: Path, faults: int, kinds: list[str], false_share: float) -> No
     flaws += night.recorder.worn()
     if found.false.total() > false_share * found.gaps.total():
         flaws += found.words
+    if found.suspected.total() > SUSPECTED_SHARE * found.gaps.total() and not os.environ.get("NIGHT_KINDS"):
+        flaws.append(f"{found.suspected.total()} gaps in streams of other farms than the broken one")
     assert not flaws, told(flaws, night)
 
 

@@ -176,3 +176,18 @@ def test_a_gap_in_which_nothing_was_lost_while_a_fault_was_on_is_none(judged, ta
     tables["gaps"].append(gap(2.4, 2.6, 2, 3))
     found = judged(judged_by=lies)
     assert (found.honest.total(), found.explained.total(), found.false.total()) == (2, 1, 1)
+
+
+def test_a_gap_in_which_nothing_was_lost_while_another_farm_was_broken_is_a_suspicion(judged, tables, night):
+    elsewhere = frozenset([("N01", "level1")])
+    farm = Fault(1, "farm", benign=False, start=BEGIN + 10, end=BEGIN + 11, keys=elsewhere)
+    night.faults.append(farm)
+    tables["gaps"].append(gap(10.4, 10.6, 6, 7))
+    found = judged(judged_by=lies)
+    assert (found.honest.total(), found.suspected.total(), found.false.total()) == (2, 1, 0)
+
+
+def test_what_is_no_loss_explains_no_gap(judged, tables, night):
+    night.faults.append(Fault(1, "slow", benign=True, start=BEGIN + 10, end=BEGIN + 11))
+    tables["gaps"].append(gap(10.4, 10.6, 6, 7))
+    assert judged(judged_by=lies).false.total() == 1

@@ -1,0 +1,183 @@
+"""The least of an HTTP server: GET, one request a connection, on the loop that records.
+
+Rules:
+- Nobody is waited for: no tasks, no reads, one timer a connection, after which it is cut off.
+- Everything is bounded: ``MOST_CONNECTIONS``, ``MOST_BYTES`` of a request, ``MOST_SECONDS`` from first to last byte.
+- Whatever a client sends or leaves out costs that client its connection, and nobody anything else.
+- A request is exactly what RFC 9112 says, or it is refused.
+
+Its own, because it is small: a library's parser costs more memory, and brings what must then be switched off.
+"""
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+
+MOST_CONNECTIONS = 8
+MOST_BYTES = 8192
+MOST_SECONDS = 5.0
+
+_LINGER_SECONDS = 0.5
+"""A client that is refused before it has said all hears why, if it reads by then."""
+
+_REQUEST = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r\n((?:[!#-'*+.^-z|~\w-]+:[^\r\n\0]*\r\n)*)\r\n", re.ASCII)
+_HOST = re.compile(rb"^host:[ \t]*(\S*?)(?::[0-9]*)?[ \t]*\r$", re.ASCII | re.IGNORECASE | re.MULTILINE)
+
+_FIXED = (
+    "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nReferrer-Policy: no-referrer\r\n"
+)
+
+log = structlog.get_logger("recorder.status")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered: an HTTP status, a media type and the bytes."""
+
+    status: int
+    type: str
+    body: bytes
+
+
+Answer = Callable[[str], Response | None]
+"""From a path to what is there; None: nothing is."""
+
+
+class RefusedError(Exception):
+    """A request that is not answered; ``status`` is HTTP's, the message says why."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def path(head: bytes, *, by_address: bool) -> str:
+    """The path that a request asks for, without its query.
+
+    Args:
+        head: the request up to and with the empty line.
+        by_address: refuse other names than localhost. A page of the wide web can give its own name this address
+            and read along (DNS rebinding); it cannot make itself called 127.0.0.1.
+
+    Raises:
+        RefusedError: it is no such request as is answered here.
+    """
+    match = _REQUEST.fullmatch(head)
+    if match is None:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "that is no HTTP request")
+    if match[1] != b"GET":
+        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "there is nothing to do here but GET")
+    host = _HOST.search(match[3])
+    if by_address and host is not None and not _is_address(host[1].decode(errors="replace")):
+        raise RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "ask by address, or as localhost")
+    return match[2].decode().partition("?")[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() == "localhost"
+    return True
+
+
+class Server:
+    """Serves ``answer`` on connections that somebody else listens for.
+
+    Attributes:
+        open: the connections there are.
+    """
+
+    def __init__(self, answer: Answer, *, by_address: bool) -> None:
+        self.open: set[asyncio.Transport] = set()
+        self._answer = answer
+        self._by_address = by_address
+
+    def connection(self) -> asyncio.Protocol:
+        """A protocol for one connection."""
+        return _Connection(self)
+
+    def respond(self, head: bytes) -> Response:
+        """Whatever happens, there is an answer."""
+        try:
+            found = self._answer(path(head, by_address=self._by_address))
+        except RefusedError as error:
+            return refusal(error.status, str(error))
+        except Exception as error:  # the recording goes on, whatever is wrong with its page
+            log.exception("the status page failed; recording goes on", reason=str(error))
+            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "it failed; the log says why")
+        return found or refusal(HTTPStatus.NOT_FOUND, "there are /, /metrics, /healthz and /status.json")
+
+    def close(self) -> None:
+        """Cut everybody off."""
+        for transport in list(self.open):
+            transport.abort()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._head = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        if len(self._server.open) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._server.open.add(transport)
+        self._transport = transport
+        self._cut_in(MOST_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        self._head += data
+        if len(self._head) > MOST_BYTES:
+            self._send(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "a request is shorter here"))
+        elif (end := self._head.find(b"\r\n\r\n")) >= 0:
+            self._send(self._server.respond(bytes(self._head[: end + 4])))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._server.open.discard(self._transport)
+
+    def _send(self, response: Response) -> None:
+        """The timer goes on: who does not read is cut off too."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.pause_reading()
+        transport.write(encoded(response))
+        if response.status < HTTPStatus.BAD_REQUEST:
+            transport.close()
+        else:
+            self._cut_in(_LINGER_SECONDS)  # closed with something unread, TCP would throw away the answer
+
+    def _cut_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+
+
+def refusal(status: HTTPStatus, words: str) -> Response:
+    """An answer that says what is wrong."""
+    return Response(status, "text/plain; charset=utf-8", f"{words}\n".encode())
+
+
+def encoded(response: Response) -> bytes:
+    """The bytes of an answer."""
+    status = HTTPStatus(response.status)
+    allow = "Allow: GET\r\n" if status is HTTPStatus.METHOD_NOT_ALLOWED else ""
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {response.type}\r\n{allow}{_FIXED}"
+    return f"{head}Content-Length: {len(response.body)}\r\n\r\n".encode() + response.body
