@@ -8,15 +8,17 @@ Rules:
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from daemon import numbers, table
-from scripted import Conversation
+from daemon import numbers, table, write_config
+from hurried import hurried
+from scripted import Conversation, Scripted, scripted
 
 from recorder.wire.layouts import TICK_PRICE
 
@@ -55,6 +57,26 @@ class Market:
         self.owed.setdefault(symbol, len(self.made[symbol]) + 1)
         self.dead.discard(symbol)
 
+    @classmethod
+    def of(cls, *symbols: str) -> "Market":
+        """These lines, no number made yet."""
+        return cls({symbol: [] for symbol in symbols})
+
+    @asynccontextmanager
+    async def ticking(self) -> AsyncIterator[None]:
+        """All lines tick while the block runs, whatever becomes of the recorder."""
+        running = asyncio.ensure_future(self._run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.sleep(LATE)  # what was sent arrives before the recorder is told to stop
+
+    async def _run(self) -> None:
+        while True:
+            self.tick()
+            await asyncio.sleep(EVERY)
+
     def tick(self, symbols: Iterable[str] | None = None) -> None:
         """The next number of these lines, or of all."""
         for symbol in symbols or self.made:
@@ -72,21 +94,23 @@ class Market:
 
 
 @asynccontextmanager
-async def market(*symbols: str) -> AsyncIterator[Market]:
-    """All lines tick while the block runs, whatever becomes of the recorder."""
-    it = Market({symbol: [] for symbol in symbols})
+async def recorded(
+    folder: Path, made: Market, *, heartbeat: float = 15, patience: float = 5, timing: Mapping[str, float] = {}, **options: Any
+) -> AsyncIterator[Scripted]:
+    """A recorder in a hurry and its gateway, with this heartbeat and connect timeout, while the lines tick."""
+    async with scripted(made.on_subscribed, **options) as gateway:
+        async with hurried(configured(folder, gateway.port, made, heartbeat, patience), **timing):
+            async with made.ticking():
+                yield gateway
 
-    async def run() -> None:
-        while True:
-            it.tick()
-            await asyncio.sleep(EVERY)
 
-    running = asyncio.ensure_future(run())
-    try:
-        yield it
-    finally:
-        running.cancel()
-        await asyncio.sleep(0.2)  # what was sent arrives before the recorder is told to stop
+def configured(folder: Path, port: int, made: Market, heartbeat: float = 15, patience: float = 5) -> Path:
+    """A config of these lines."""
+    lines = (f"{{type: stock, symbol: {symbol}}}" for symbol in made.made)
+    path = write_config(folder, port, *lines, gateway=f"heartbeat_seconds: {heartbeat}")
+    text = path.read_text().replace("connect_timeout_seconds: 5", f"connect_timeout_seconds: {patience}")
+    path.write_text(text)
+    return path
 
 
 def gaps(root: Path, symbol: str | None = None) -> pd.DataFrame:

@@ -24,7 +24,7 @@ class Conversation:
     heard: list[tuple[float, list[str]]] = field(default_factory=list)
     """Every message after the hello: when it came, on the steady clock, and its fields."""
     deaf: bool = False
-    """Neither answers nor sends any more; the socket stays open."""
+    """Hears and says nothing any more; the socket stays open."""
 
     def send(self, data: bytes) -> None:
         if not self.deaf:
@@ -125,7 +125,8 @@ class Scripted:
             while True:
                 fields = await self._message(reader)
                 conversation.heard.append((time.monotonic(), fields))
-                await self._answer(conversation, fields)
+                if not conversation.deaf:
+                    await self._answer(conversation, fields)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

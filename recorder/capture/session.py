@@ -15,7 +15,9 @@ from typing import Any, assert_never
 
 import structlog
 
+from recorder.capture.backfill import Asked, Backfill, Known
 from recorder.capture.gateway import ConnectError, Gateway
+from recorder.capture.history import History
 from recorder.capture.ledger import Ledger
 from recorder.capture.lookups import LookupFailedError, Lookups
 from recorder.capture.reroutes import reroute
@@ -39,13 +41,29 @@ class Session:
         machine: what is known and what is going on.
     """
 
-    def __init__(self, config: Config, tap: Tap, ledger: Ledger, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tap: Tap,
+        ledger: Ledger,
+        known: Known | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """A session yet to run; ``known`` reads what is recorded, so that holes can be filled; None: they are not."""
         rng = random.Random()  # noqa: S311 - jitter of the back-off
         self.machine = Machine(config, self._new_request, timing or Timing(), rng)
         self._tap = tap
         self._ledger = ledger
         self._gateway: Gateway | None = None
         self._lookups: Lookups | None = None
+        self._history: History | None = None
+        self._filling: asyncio.Task[None] | None = None
+        hours = config.gateway.backfill_hours
+        self._backfill = (
+            Backfill(tap.journal, self._asked, known, max_age_seconds=hours * 3600)
+            if known and hours
+            else None
+        )
         self._heard = time.monotonic()
         self._given: deque[inputs.Input] = deque()
         self._stepping = False
@@ -96,20 +114,27 @@ class Session:
         if (found := reroute(frame)) is not None:
             self._step(found)
             return True
+        if self._history is not None and self._history.take(frame):
+            return True
         return self._lookups is not None and self._lookups.take(frame)
 
     def said(self, req: int, code: int, text: str) -> None:
         """An error or a notice; the message itself is on record already."""
-        if self._lookups is not None:
+        if self._lookups is not None and self._history is not None:
             self._lookups.said(req, code, text)
+            self._history.said(req, code, text)
         self._step(inputs.Said(req, code, text))
 
     def closed(self, reason: str) -> None:
         """The connection is gone."""
-        if self._lookups is not None:
-            self._lookups.close(reason)
-            self._lookups = None
-            self._step(inputs.Lost(reason))
+        if self._lookups is None or self._history is None:
+            return  # it never came to be one
+        self._lookups.close(reason)
+        self._history.close(reason)
+        self._lookups = self._history = None
+        if self._filling is not None:
+            self._filling.cancel()
+        self._step(inputs.Lost(reason))
 
     def failed(self, error: Exception) -> None:
         """Something went wrong that must not: nothing that follows can be trusted, so end here and say so."""
@@ -228,6 +253,9 @@ class Session:
             return
         self._heard = time.monotonic()
         self._lookups = Lookups(gateway, version, settings.connect_timeout_seconds)
+        self._history = History(gateway, settings.connect_timeout_seconds)
+        if self._backfill is not None:
+            self._filling = self._spawn(self._backfill.run(self._history))
         self._step(inputs.Connected(f"{where} as client {client_id}, protocol version {version}"))
 
     async def _look_up(self, action: actions.LookUp, lookups: Lookups) -> None:
@@ -240,7 +268,16 @@ class Session:
             return  # that it is lost has been said already
         self._step(answer)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _asked(self, symbol: str, stream: str) -> Asked | None:
+        """How the holes of a line's stream are asked for; None: the line is not in the watchlist, or not known yet."""
+        feed = self.machine.streams.named((symbol, stream))
+        if feed is None or feed.entry.details is None:
+            return None
+        subscription = feed.entry.subscription(feed.stream, feed.elsewhere)
+        kind = "last" if subscription.only_reportable else "all_last"
+        return Asked(dict(subscription.contract), kind if stream == "trades" else None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         async def guarded() -> None:
             try:
                 await work
@@ -250,6 +287,7 @@ class Session:
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _end_tasks(self) -> None:
         tasks = list(self._tasks)

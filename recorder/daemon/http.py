@@ -158,10 +158,10 @@ class _Connection(asyncio.Protocol):
             return
         transport.pause_reading()
         transport.write(encoded(response))
-        if response.status < HTTPStatus.BAD_REQUEST:
-            transport.close()
-        else:
+        if 400 <= response.status < 500:
             self._cut_in(_LINGER_SECONDS)  # closed with something unread, TCP would throw away the answer
+        else:
+            transport.close()
 
     def _cut_in(self, seconds: float) -> None:
         if self._timer is not None:

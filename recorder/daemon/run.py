@@ -18,6 +18,7 @@ from recorder.capture.session import Session
 from recorder.capture.tap import Tap
 from recorder.config import Config, ConfigError, load
 from recorder.config.difference import difference, reloaded
+from recorder.daemon.known import known_in
 from recorder.daemon.notify import notify, watchdog_seconds
 from recorder.daemon.renderer import Renderer, RenderFailedError
 from recorder.daemon.running import remember
@@ -86,7 +87,7 @@ class _Daemon:
         self._tap = Tap(self._journal, self._sealed)
         ledger = Ledger(self._journal)
         ledger.begin(checkpoint, version("ib-recorder"))
-        session = self._session = Session(self._config, self._tap, ledger, self._timing)
+        session = self._session = Session(self._config, self._tap, ledger, known_in(self._root), self._timing)
         if self._source is not None:
             remember(self._root, self._config, self._source)
         ending = asyncio.create_task(self._end_session(seconds))

@@ -122,7 +122,9 @@ def _why(machine: Machine, feed: Feed, state: State) -> str:
         return "the gateway has lost IB"
     if state == "silent":
         return "asked for anew, no tick yet" if feed.phase == "asked" else "no tick when one was due"
-    return "IB is asked for the contract" if feed.entry.details is None else "its turn to be asked for will come"
+    return (
+        "IB is asked for the contract" if feed.entry.details is None else "its turn to be asked for will come"
+    )
 
 
 # All of them. --------------------------------------------------------------------------------------------
@@ -131,9 +133,9 @@ def _why(machine: Machine, feed: Feed, state: State) -> str:
 def _words(machine: Machine, each: list[StreamStatus]) -> list[str]:
     link = machine.link
     if link.phase == "online":
-        return ["connected" if machine.watch.lost_since is None else "connected to a gateway that has lost IB"] + [
-            *_troubles(machine, each)
-        ]
+        return [
+            "connected" if machine.watch.lost_since is None else "connected to a gateway that has lost IB"
+        ] + [*_troubles(machine, each)]
     if link.phase in ("leaving", "over"):
         return ["stopping" if link.phase == "leaving" else "stopped"]
     trying = "connecting" if link.phase == "connecting" else "trying again"

@@ -17,6 +17,7 @@ from recorder.session.actions import (
     Cancel,
     CloseGap,
     Ended,
+    Key,
     OpenGap,
     Say,
     Subscribe,
@@ -54,6 +55,10 @@ class Streams:
         """The stream that comes under a request; None: none, or none any more."""
         return self._by_req.get(req)
 
+    def named(self, key: Key) -> Feed | None:
+        """The stream of that line and name."""
+        return next((feed for feed in self.feeds if key in feed.keys), None)
+
     def live(self) -> Iterator[Feed]:
         """The streams that ticks may come for."""
         return (feed for feed in self.feeds if feed.live)
@@ -73,9 +78,12 @@ class Streams:
         return None
 
     def subscribe(self, feed: Feed, now: Now) -> None:
-        """Ask for a stream."""
+        """Ask for a stream. What IB refused it may go on sending: that is taken back first, in a slot of its own."""
+        if feed.req is not None:
+            self._cancel(feed)
+            self.cancel_next()
+            return
         subscription = feed.entry.subscription(feed.stream, feed.elsewhere)
-        self._cancel(feed)  # IB may go on sending for what it refused: never ask for the same twice
         if feed.stream.kind in TICK_BY_TICK:
             self._tick_by_tick_at[subscription.con_id] = now.steady + self._timing.tick_by_tick
         feed.asked(self._new_request(), subscription, now)

@@ -29,7 +29,6 @@ class Watch:
     def __init__(
         self,
         streams: Streams,
-        least: float,
         timing: Timing,
         do: Callable[[Action], None],
         *,

@@ -1,4 +1,4 @@
-"""Faults behind a connection that lives: IB, its farms, single lines. And what looks like a fault and is none."""
+"""Faults behind a connection that lives: IB, its farms, single lines."""
 
 import asyncio
 import random
@@ -22,12 +22,12 @@ _LIVELY = 2.0
 """Ticks a second of a line whose silence can be noticed in this night."""
 
 
-def _say(night: Night, code: int, text: str, req: int = -1) -> None:
+def say(night: Night, code: int, text: str, req: int = -1) -> None:
     if night.gateway.current is not None:
         night.gateway.current.send(error(req, code, text))
 
 
-def _pick(
+def pick(
     night: Night, fault: Fault, chance: random.Random, wanted: Callable[[Key], bool]
 ) -> Subscription | None:
     """A stream that is being received now; the fault is its own from here on."""
@@ -48,7 +48,7 @@ async def _lose_ib(night: Night, fault: Fault, chance: random.Random) -> None:
         night.gateway.veils[fault.index] = fault.touches
         await asyncio.sleep(early)
     night.gateway.broken.add("IB")
-    _say(night, 1100, _LOST)
+    say(night, 1100, _LOST)
     if not early:
         await asyncio.sleep(chance.uniform(0, _IN_FLIGHT))
         night.gateway.veils[fault.index] = fault.touches
@@ -57,7 +57,7 @@ async def _lose_ib(night: Night, fault: Fault, chance: random.Random) -> None:
 
 async def _find_ib(night: Night, fault: Fault, chance: random.Random, code: int, text: str) -> None:
     night.gateway.broken.discard("IB")
-    _say(night, code, text)
+    say(night, code, text)
     await asyncio.sleep(chance.uniform(0, LAG))
     night.gateway.veils.pop(fault.index, None)
 
@@ -129,12 +129,12 @@ async def _break_farm(night: Night, fault: Fault, chance: random.Random, name: s
     night.gateway.veils[fault.index] = fault.touches
     await asyncio.sleep(chance.uniform(0, LAG))
     night.gateway.broken.add(name)
-    _say(night, 2103, f"Market data farm connection is broken:{name}")
+    say(night, 2103, f"Market data farm connection is broken:{name}")
     await asyncio.sleep(chance.choice([0.05, 0.3, 1.0, 3.0]))
     if chance.random() < 0.4:
         fault.note = f"{_kill_some(night, fault, chance, 0.4)} forgotten"
     night.gateway.broken.discard(name)
-    _say(night, 2104, f"Market data farm connection is OK:{name}")
+    say(night, 2104, f"Market data farm connection is OK:{name}")
     await asyncio.sleep(chance.uniform(0, LAG))
     night.gateway.veils.pop(fault.index, None)
 
@@ -147,7 +147,7 @@ async def competing(night: Night, fault: Fault, chance: random.Random) -> None:
         gateway.denied |= dict.fromkeys(night.market.feeds, 10197)
         gateway.veils[fault.index] = fault.touches
         for one in gateway.current.live() if gateway.current else []:
-            _say(night, 10197, "No market data during competing live session", one.req)
+            say(night, 10197, "No market data during competing live session", one.req)
         await asyncio.sleep(chance.uniform(0.5, 2.0))
         gateway.denied.clear()
         fault.note = f"{_kill_some(night, fault, chance, chance.choice([0.0, 0.5, 1.0]))} forgotten"
@@ -158,7 +158,7 @@ async def competing(night: Night, fault: Fault, chance: random.Random) -> None:
 @fault(1.5)
 async def denied(night: Night, fault: Fault, chance: random.Random) -> None:
     """No permission for one stream, for a while."""
-    one = _pick(night, fault, chance, _any)
+    one = pick(night, fault, chance, _any)
     if one is None:
         return
     code = chance.choice([354, 354, 420, 10168, 10186, 10189, 10089])
@@ -176,7 +176,7 @@ async def _until_subscribed(night: Night, fault: Fault, key: Key, seconds: float
 
 @fault(1.5)
 async def dropped_updates(night: Night, fault: Fault, chance: random.Random) -> None:
-    one = _pick(night, fault, chance, _any)
+    one = pick(night, fault, chance, _any)
     if one is not None:
         night.gateway.end(one, fault, 10182, "Failed to request live updates (disconnected).")
         await _until_subscribed(night, fault, one.key)
@@ -184,7 +184,7 @@ async def dropped_updates(night: Night, fault: Fault, chance: random.Random) -> 
 
 @fault(1)
 async def depth_halted(night: Night, fault: Fault, chance: random.Random) -> None:
-    one = _pick(night, fault, chance, lambda key: key[1] == "depth")
+    one = pick(night, fault, chance, lambda key: key[1] == "depth")
     if one is not None:
         night.gateway.end(one, fault, 316, "Market depth data has been HALTED. Please re-subscribe.")
         await _until_subscribed(night, fault, one.key)
@@ -193,7 +193,7 @@ async def depth_halted(night: Night, fault: Fault, chance: random.Random) -> Non
 @fault(1)
 async def rerouted(night: Night, fault: Fault, chance: random.Random) -> None:
     """IB moves a CFD's data to the underlying: whoever asks is told so and gets nothing."""
-    one = _pick(
+    one = pick(
         night, fault, chance, lambda key: night.market.lines[key[0]].is_cfd and key[1] in ("level1", "depth")
     )
     if one is not None:
@@ -209,7 +209,7 @@ async def rerouted(night: Night, fault: Fault, chance: random.Random) -> None:
 @fault(2)
 async def mute(night: Night, fault: Fault, chance: random.Random) -> None:
     """One line falls silent, without a word, until it is asked anew."""
-    one = _pick(night, fault, chance, lambda key: _is_lively(night, key))
+    one = pick(night, fault, chance, lambda key: _is_lively(night, key))
     if one is not None:
         one.dead = fault
         await _until_asked_anew(night, fault, 20.0)
@@ -218,98 +218,3 @@ async def mute(night: Night, fault: Fault, chance: random.Random) -> None:
 def _is_lively(night: Night, key: Key) -> bool:
     feed = night.market.feeds[key]
     return feed.rate >= _LIVELY and not feed.line.is_closed
-
-
-# What is no loss. ----------------------------------------------------------------------------------------------
-
-
-@fault(1, benign=True)
-async def chatter(night: Night, _fault: Fault, chance: random.Random) -> None:
-    """What farms say all night."""
-    pairs = [
-        (2105, "HMDS data farm connection is broken:ushmds", 2106, "HMDS data farm connection is OK:ushmds"),
-        (2157, "Sec-def data farm connection is broken:secdefnj", 2158, "Sec-def data farm connection is OK:secdefnj"),
-        (2107, "HMDS data farm connection is inactive but should be available upon demand.ushmds", 2106,
-         "HMDS data farm connection is OK:ushmds"),
-        (2108, "Market data farm connection is inactive but should be available upon demand.usfarm.nj", 2119,
-         "Market data farm is connecting:usfarm.nj"),
-    ]  # fmt: skip
-    code, text, after, text_after = chance.choice(pairs)
-    _say(night, code, text)
-    await asyncio.sleep(chance.uniform(0.05, 0.5))
-    _say(night, after, text_after)
-
-
-@fault(1, benign=True)
-async def late_cancels(night: Night, fault: Fault, chance: random.Random) -> None:
-    """Words about requests that nobody misses."""
-    one = _pick(night, fault, chance, lambda key: key[1] == "depth")
-    _say(night, 300, "Can't find EId with tickerId:1", 1_000_000)
-    _say(night, 310, "Can't find the subscribed market depth with tickerId:1", 1_000_001)
-    if one is not None:
-        _say(
-            night, 2152, "Exchanges - Depth: BATS; ARCA; Top: BYX; AMEX; Need additional permissions", one.req
-        )
-    await asyncio.sleep(0)
-
-
-@fault(1, benign=True)
-async def depth_reset(night: Night, fault: Fault, chance: random.Random) -> None:
-    one = _pick(night, fault, chance, lambda key: key[1] == "depth")
-    if one is not None:
-        _say(night, 317, "Market depth data has been RESET. Please empty deep book contents.", one.req)
-
-
-@fault(1, benign=True)
-async def partly(night: Night, fault: Fault, chance: random.Random) -> None:
-    """Part of the data needs a permission, or more is offered: the line goes on."""
-    one = _pick(night, fault, chance, lambda key: key[1] == "level1")
-    if one is not None:
-        code = chance.choice([10089, 10090, 10091])
-        _say(night, code, "Part of requested market data is not subscribed.", one.req)
-
-
-@fault(1, benign=True)
-async def slow(night: Night, fault: Fault, chance: random.Random) -> None:
-    """One line goes at half its pace."""
-    feed = night.market.feeds[chance.choice(sorted(night.market.feeds))]
-    fault.keys = frozenset([feed.key])
-    feed.pace = 0.5
-    await asyncio.sleep(chance.uniform(1.0, 4.0))
-    feed.pace = 1.0
-
-
-@fault(1, benign=True)
-async def market_closed(night: Night, fault: Fault, chance: random.Random) -> None:
-    """A line whose hours are over stands still: silence without loss."""
-    feed = night.market.feeds[
-        chance.choice([line.name for line in night.market.lines.values() if line.is_closed]), "level1"
-    ]
-    fault.keys = frozenset([feed.key])
-    seconds = chance.uniform(2.0, 12.0)
-    feed.paused = asyncio.get_running_loop().time() + seconds
-    await asyncio.sleep(seconds)
-
-
-@fault(1, benign=True)
-async def lingering(night: Night, _fault: Fault, chance: random.Random) -> None:
-    """For a while cancelled subscriptions send on."""
-    night.gateway.linger = True
-    await asyncio.sleep(chance.uniform(1.0, 5.0))
-    night.gateway.linger = False
-
-
-@fault(1, benign=True)
-async def echoes(night: Night, _fault: Fault, chance: random.Random) -> None:
-    """For a while each value comes in other fields, too."""
-    night.gateway.echo = True
-    await asyncio.sleep(chance.uniform(1.0, 5.0))
-    night.gateway.echo = False
-
-
-@fault(1, benign=True)
-async def stale_pictures(night: Night, _fault: Fault, chance: random.Random) -> None:
-    """For a while who subscribes is told yesterday's close even if nothing can follow."""
-    night.gateway.stale = True
-    await asyncio.sleep(chance.uniform(2.0, 8.0))
-    night.gateway.stale = False

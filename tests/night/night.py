@@ -78,7 +78,7 @@ class Night:
     async def _play(self, faults: int, names: list[str]) -> None:
         for index in range(faults):
             if not (self.recorder.running or self._alone.locked()):
-                self.gateway.complain(f"the recorder ended by itself, see {self.recorder.log}")
+                self.gateway.complain(f"the recorder ended by itself:\n{self.recorder.last_words()}")
                 break
             chance = random.Random(f"{self.seed}-{index}")
             kind = draw(chance, names)
@@ -144,7 +144,7 @@ class Night:
             self.gateway.complain(f"SIGTERM did not end the recorder well: exit {code}")
 
     async def _all_received(self, when: str, seconds: float) -> None:
-        if not await self.until(lambda: not self._missing(), seconds):
+        if not await self.until(lambda: not (self.recorder.running and self._missing()), seconds):
             missing = ", ".join(f"{name} {stream}" for name, stream in self._missing())
             self.gateway.complain(f"{when}, {seconds:g} s long, not received: {missing}")
 

@@ -27,6 +27,10 @@ watchlist:
 """
 
 
+Ends = tuple[float, float]
+"""What something was at first and at last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gauge:
     """The process at one moment."""
@@ -106,37 +110,44 @@ class Recorder:
         megabytes = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
         self.gauges.append(Gauge(pid, time.time(), megabytes, descriptors))
 
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+
     def worn(self) -> list[str]:
         """What its last process takes more at its end than at its begin."""
+        rss, descriptors, late = self._wear()
         flaws = []
-        last = [gauge for gauge in self.gauges if gauge.pid == self.gauges[-1].pid]
-        first_rss, last_rss = _tenths([gauge.rss_mb for gauge in last])
-        if last_rss - first_rss > 30:
-            flaws.append(f"memory grew from {first_rss:.0f} to {last_rss:.0f} MB")
-        first_fds, last_fds = _tenths([float(gauge.descriptors) for gauge in last])
-        if abs(last_fds - first_fds) > 3:
-            flaws.append(f"open descriptors went from {first_fds:.0f} to {last_fds:.0f}")
-        lines = [json.loads(line) for line in self._lateness.read_text().splitlines()]
-        first_late, last_late = _tenths([line["median"] for line in lines if line["pid"] == last[-1].pid])
-        if last_late > 3 * first_late + 0.005:
-            flaws.append(
-                f"the loop is late by {last_late * 1e3:.1f} ms, at first by {first_late * 1e3:.1f} ms"
-            )
+        if rss[1] - rss[0] > 30:
+            flaws.append(f"memory grew from {rss[0]:.0f} to {rss[1]:.0f} MB")
+        if abs(descriptors[1] - descriptors[0]) > 3:
+            flaws.append(f"open descriptors went from {descriptors[0]:.0f} to {descriptors[1]:.0f}")
+        if late[1] > 3 * late[0] + 0.005:
+            flaws.append(f"the loop is late by {late[1] * 1e3:.1f} ms, at first by {late[0] * 1e3:.1f} ms")
         return flaws
 
     def wear(self) -> str:
         """The gauges in one line, for the report."""
-        last = [gauge for gauge in self.gauges if gauge.pid == self.gauges[-1].pid]
-        rss, descriptors = _tenths([g.rss_mb for g in last]), _tenths([float(g.descriptors) for g in last])
-        lines = [json.loads(line) for line in self._lateness.read_text().splitlines()]
-        late, worst = _tenths([line["median"] for line in lines]), max(line["worst"] for line in lines)
+        rss, descriptors, late = self._wear()
         return (
             f"memory {rss[0]:.0f} -> {rss[1]:.0f} MB, descriptors {descriptors[0]:.0f} -> {descriptors[1]:.0f},"
-            f" loop late {late[0] * 1e3:.2f} -> {late[1] * 1e3:.2f} ms, worst {worst * 1e3:.0f} ms"
+            f" loop late {late[0] * 1e3:.2f} -> {late[1] * 1e3:.2f} ms"
+        )
+
+    def _wear(self) -> tuple[Ends, Ends, Ends]:
+        """Memory, descriptors and lateness of the last process that was connected, at its begin and at its end."""
+        pid = self.gauges[-1].pid if self.gauges else 0
+        last = [gauge for gauge in self.gauges if gauge.pid == pid]
+        told = self._lateness.read_text().splitlines() if self._lateness.exists() else []
+        late = [line["median"] for line in map(json.loads, told) if line["pid"] == pid]
+        return (
+            _tenths([gauge.rss_mb for gauge in last]),
+            _tenths([float(gauge.descriptors) for gauge in last]),
+            _tenths(late),
         )
 
 
-def _tenths(values: list[float]) -> tuple[float, float]:
+def _tenths(values: list[float]) -> Ends:
     """Medians of the first and the last tenth."""
     tenth = max(1, len(values) // 10)
-    return median(values[:tenth]), median(values[-tenth:])
+    return (median(values[:tenth]), median(values[-tenth:])) if values else (0.0, 0.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from daemon import table, until, write_config
 from hurried import hurried
-from numbered import Line, Market, events, gaps, notice, prove_whole, reasons, refuses, rows, serves
+from lines import Line, Market, events, gaps, notice, prove_whole, reasons, refuses, rows, serves, surrounds
 from scripted import scripted
 
 from recorder.wire import codes
@@ -32,21 +32,13 @@ def line(code):
 def answers(code):
     """Served, refused when asked for again, then allowed."""
     refused = code in codes.REFUSED or codes.MEANINGS[code].verdict == "delayed"
-    return [serves(), refuses(code)] if refused else []
+    return [serves, refuses(code)] if refused else []
 
 
 @dataclass(frozen=True)
 class Day:
     root: Path
     market: Market
-
-    def gap(self, key):
-        """Its only gap but that of the recorder's end, and the rows around it."""
-        found = gaps(self.root, key).iloc[0]
-        received = rows(self.root, key)
-        before = received[received["seq"] <= found["seq_start"]].iloc[-1]
-        after = received[received["seq"] > found["seq_start"]].iloc[0]
-        return found, before, after
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +82,7 @@ def test_what_is_refused_is_parked_and_asked_for_again_until_it_is_allowed(day, 
     key = line(code)
     assert day.market.of(key) == [(what, n) for n in range(3) for what in ("asked", "cancelled")]
     assert reasons(day.root, key) == [(codes.MEANINGS[code].reason, code)]
-    gap, before, after = day.gap(key)
-    assert (gap["seq_start"], gap["ts_start"]) == (before["seq"], before["ts"])
-    assert (gap["seq_end"], gap["ts_end"]) == (after["seq"], after["ts"])
+    assert surrounds(day.root, key, gaps(day.root, key).iloc[0])
     told = events(day.root, "refused", key[0])
     assert told[["stream", "code"]].to_numpy().tolist() == [[key[1], code]] * 2
 
@@ -109,10 +99,10 @@ def test_what_is_over_is_asked_for_anew_at_once(day, code):
     key = line(code)
     assert day.market.of(key) == [(what, n) for n in range(2) for what in ("asked", "cancelled")]
     assert reasons(day.root, key) == [(codes.MEANINGS[code].reason, code)]
-    gap, before, after = day.gap(key)
-    assert (gap["seq_start"], gap["ts_start"]) == (before["seq"], before["ts"])
-    assert (gap["seq_end"], gap["ts_end"]) == (after["seq"], after["ts"])
-    assert gap["ts_end"] - gap["ts_start"] < 500_000
+    assert surrounds(day.root, key, gaps(day.root, key).iloc[0])
+    first, second = day.market.asked(key)
+    ended = next(one for one in day.market.seen if one.req == first.req and one.what == "cancelled")
+    assert 0 <= second.at - ended.at < 0.5
 
 
 @pytest.mark.parametrize(

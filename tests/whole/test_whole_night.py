@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from daemon import run
-from night import connection, data
+from night import connection, data, harmless
 from night.kinds import KINDS
 from night.night import Night
 from night.oracle import Night as Known
@@ -35,6 +35,8 @@ def spend(folder: Path, faults: int, kinds: list[str]) -> tuple[list[str], Known
     known = Known(list(night.market.feeds.values()), night.faults, night.begin)
     code, output, errors = asyncio.run(run("verify", str(folder / "data")))
     flaws = [f"{at - night.begin:.2f} s: {text}" for at, text in night.gateway.complaints]
+    if not (folder / "data" / "recording.json").exists():
+        pytest.fail(f"nothing was recorded: {flaws}\n{night.recorder.last_words()}")
     flaws += [f"verify exits {code}: {output}{errors}"] if code else []
     return flaws + whole(folder / "data", known), known, night
 
@@ -82,4 +84,6 @@ def test_a_long_night_of_faults_leaves_every_number_in_a_row_or_in_a_gap(tmp_pat
 
 
 def test_every_kind_of_fault_is_registered():
-    assert {connection.__name__, data.__name__} == {kind.play.__module__ for kind in KINDS.values()}
+    assert {module.__name__ for module in (connection, data, harmless)} == {
+        kind.play.__module__ for kind in KINDS.values()
+    }

@@ -1,0 +1,114 @@
+"""What is known of a running recorder at one moment; what the page, the metrics and ``status.json`` are made of."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recorder.daemon.health import Verdict
+from recorder.journal.state import Gap
+from recorder.session.status import Status, StreamStatus
+
+PROGRAM = "ib-recorder"
+"""By this a reader of ``status.json`` knows whom it talks to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The last time that the journal was written out: when it ended, how long it took, and why it failed, if so."""
+
+    at: int
+    seconds: float
+    failed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSize:
+    """Bytes of the journal on disk, and its sealed segments that wait for the renderer."""
+
+    bytes: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A recorder at one moment. Times are microseconds since 1970.
+
+    Attributes:
+        status: the session's.
+        health: the verdict on it.
+        now: that moment.
+        since: when it began to record.
+        root: where to.
+        version: the program's.
+        pid: its process.
+        messages: rows since it began.
+        last_message: when the last bytes came from the gateway; None: never.
+        journal: its size.
+        flush: the last one; None: there was none yet.
+        gaps: those that are open, the longest first.
+        disk_free: bytes left for the recording.
+        late: by how much the event loop was late at worst during the last minute, seconds.
+    """
+
+    status: Status
+    health: Verdict
+    now: int
+    since: int
+    root: Path
+    version: str
+    pid: int
+    messages: int
+    last_message: int | None
+    journal: JournalSize
+    flush: Flush | None
+    gaps: list[Gap]
+    disk_free: int
+    late: float
+
+
+def not_recorded(report: Report) -> list[tuple[StreamStatus, Gap | None]]:
+    """The streams that are not being recorded, each with its open gap."""
+    gaps = {(gap.symbol, gap.stream): gap for gap in report.gaps}
+    return [(one, gaps.get((one.line, one.stream))) for one in report.status.each if one.state != "recording"]
+
+
+def as_json(report: Report) -> str:
+    """The report for programs: times in ISO 8601, UTC."""
+    told = asdict(report.status)
+    each = told.pop("each")
+    for one in each:
+        one["last_tick"] = iso(one["last_tick"])
+    told["farms_down"] = {farm: iso(since) for farm, since in report.status.farms_down.items()}
+    return json.dumps({"program": PROGRAM, **_own(report), **told, "gaps": _gaps(report), "each": each}) + "\n"
+
+
+def _own(report: Report) -> dict[str, Any]:
+    flush = report.flush
+    return {
+        "version": report.version,
+        "pid": report.pid,
+        "root": str(report.root),
+        "now": iso(report.now),
+        "since": iso(report.since),
+        "health": asdict(report.health),
+        "messages": report.messages,
+        "last_message": iso(report.last_message),
+        "journal": {"bytes": report.journal.bytes, "segments_waiting": report.journal.waiting},
+        "flush": flush and {"at": iso(flush.at), "seconds": round(flush.seconds, 3), "failed": flush.failed},
+        "disk_free_bytes": report.disk_free,
+        "loop_late_seconds": round(report.late, 4),
+    }
+
+
+def _gaps(report: Report) -> list[dict[str, Any]]:
+    return [
+        {"line": gap.symbol, "stream": gap.stream, "since": iso(gap.ts_start), "reason": gap.reason, "code": gap.code}
+        for gap in report.gaps
+    ]
+
+
+def iso(micros: int | None) -> str | None:
+    """A moment in ISO 8601, UTC."""
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="milliseconds")
