@@ -169,6 +169,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
 MARKET_TABLES = tuple(name for name, columns in TABLES.items() if columns[3].name == "con_id")
 """The tables with one row a market-data message."""
 
+STREAMS = {"level1": "level1", "greeks": "level1"} | {
+    name: name for name in ("trades", "quotes", "midpoints", "depth", "bars")
+}
+"""Market table to the stream whose messages it holds; those in ``other`` belong to no known stream."""
+
 SEQUENCED = (*MARKET_TABLES, "events")
 """The tables that share the numbers of ``seq``: together they have every number once."""
 

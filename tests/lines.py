@@ -99,7 +99,7 @@ class Request:
 
 
 class Market:
-    """The lines and what the gateway was asked for; requests that name no symbol are told by ``con_ids``."""
+    """The lines and what the gateway was asked for; ``con_ids``: contracts that are not called as their lines are."""
 
     def __init__(self, lines: dict[Key, Line], con_ids: dict[int, str] | None = None) -> None:
         self.lines = lines
@@ -140,7 +140,7 @@ class Market:
 
     async def _subscribed(self, conversation: Conversation, req: int, fields: list[str]) -> None:
         place = _AT[fields[0]] + 1
-        symbol = fields[place + 1] or self.con_ids[int(fields[place])]
+        symbol = self.con_ids.get(int(fields[place])) or fields[place + 1]
         stream = _STREAMS.get(fields[0]) or next(_TICK_BY_TICK[one] for one in fields if one in _TICK_BY_TICK)
         key = self._keys[req] = (symbol, stream)
         self.seen.append(Request("asked", key, req, time.monotonic(), int(fields[place])))

@@ -22,7 +22,7 @@ from scripted import Conversation, Scripted, scripted
 
 from recorder.wire.layouts import TICK_PRICE
 
-EVERY = 0.04
+EVERY = 0.025
 """Seconds between two numbers."""
 
 LATE = 0.25

@@ -6,7 +6,7 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from recorder.journal.folder import Checkpoint
@@ -21,6 +21,7 @@ class Ledger:
     """Keeps subscriptions and gaps in the journal."""
 
     journal: Journal
+    _ends: dict[Key, Mark] = field(default_factory=dict)
 
     def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
         """A row of ``events``."""
@@ -29,7 +30,8 @@ class Ledger:
     def begin(self, checkpoint: Checkpoint, version: str) -> None:
         """A recorder starts; what was live when the last one ended without a word has a gap since."""
         for key in self._live():
-            self.open(key, Mark(checkpoint.last_ts, checkpoint.next_seq - 1), "restart")
+            since = checkpoint.lasts.get(key, Mark(checkpoint.last_ts, checkpoint.next_seq - 1))
+            self.open(key, since, "restart")
         self.event("session_start", f"ib-recorder {version}")
 
     def subscribed(self, req: int, key: Key, wanted: Subscription) -> None:
@@ -55,8 +57,9 @@ class Ledger:
         self.event("session_end", "stopped")
 
     def open(self, key: Key, since: Mark, reason: str, code: int | None = None) -> None:
-        """A gap begins; nothing if the stream is in one already."""
+        """A gap begins, not before the last one of the stream ended; nothing if it is in one already."""
         if key not in self.journal.state.gaps:
+            since = max(since, self._ends.get(key, since), key=lambda mark: (mark.seq, mark.ts))
             gap = {"code": code, "reason": reason, "ts_start": since.ts, "seq_start": since.seq}
             self._gap("gap_start", key, gap)
 
@@ -65,6 +68,7 @@ class Ledger:
         gap = self.journal.state.gaps.get(key)
         if gap is not None:
             begun = {name: getattr(gap, name) for name in ("code", "reason", "ts_start", "seq_start")}
+            self._ends[key] = until
             self._gap("gap_end", key, begun | {"ts_end": until.ts, "seq_end": until.seq})
 
     def _gap(self, kind: str, key: Key, gap: Mapping[str, Any]) -> None:

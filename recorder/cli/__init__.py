@@ -105,6 +105,23 @@ def coverage(
 
 
 @app.command()
+def status(
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[CONFIG]", help="the recorder's YAML file; else the one at the default address"
+        ),
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="how to answer")] = "text",
+) -> None:
+    """The running recorder at a glance. Exit 1 if none runs."""
+    from recorder.cli.status import status as show_status
+
+    as_json = errors.choice(format, "text", "json") == "json"
+    raise typer.Exit(show_status(config, as_json=as_json))
+
+
+@app.command()
 def simulate(
     port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
     seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,

@@ -25,7 +25,9 @@ MOST_SECONDS = 5.0
 _LINGER_SECONDS = 0.5
 """A client that is refused before it has said all hears why, if it reads by then."""
 
-_REQUEST = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r\n((?:[!#-'*+.^-z|~\w-]+:[^\r\n\0]*\r\n)*)\r\n", re.ASCII)
+_REQUEST = re.compile(
+    rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r\n((?:[!#-'*+.^-z|~\w-]+:[^\r\n\0]*\r\n)*)\r\n", re.ASCII
+)
 _HOST = re.compile(rb"^host:[ \t]*(\S*?)(?::[0-9]*)?[ \t]*\r$", re.ASCII | re.IGNORECASE | re.MULTILINE)
 
 _FIXED = (
@@ -57,13 +59,13 @@ class RefusedError(Exception):
         self.status = status
 
 
-def path(head: bytes, *, by_address: bool) -> str:
+def path(head: bytes, own: str | None) -> str:
     """The path that a request asks for, without its query.
 
     Args:
         head: the request up to and with the empty line.
-        by_address: refuse other names than localhost. A page of the wide web can give its own name this address
-            and read along (DNS rebinding); it cannot make itself called 127.0.0.1.
+        own: the one name, besides localhost and addresses, that it may be asked for by; None: any. A page of the
+            wide web can give its own name the address 127.0.0.1 and read along (DNS rebinding); this one it cannot.
 
     Raises:
         RefusedError: it is no such request as is answered here.
@@ -74,30 +76,30 @@ def path(head: bytes, *, by_address: bool) -> str:
     if match[1] != b"GET":
         raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "there is nothing to do here but GET")
     host = _HOST.search(match[3])
-    if by_address and host is not None and not _is_address(host[1].decode(errors="replace")):
+    if own is not None and host is not None and not _is_ours(host[1].decode(errors="replace"), own):
         raise RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "ask by address, or as localhost")
     return match[2].decode().partition("?")[0]
 
 
-def _is_address(host: str) -> bool:
+def _is_ours(host: str, own: str) -> bool:
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower() in ("localhost", own.lower())
     return True
 
 
 class Server:
-    """Serves ``answer`` on connections that somebody else listens for.
+    """Serves ``answer`` on connections that somebody else listens for; ``own``: see ``path``.
 
     Attributes:
         open: the connections there are.
     """
 
-    def __init__(self, answer: Answer, *, by_address: bool) -> None:
+    def __init__(self, answer: Answer, own: str | None) -> None:
         self.open: set[asyncio.Transport] = set()
         self._answer = answer
-        self._by_address = by_address
+        self._own = own
 
     def connection(self) -> asyncio.Protocol:
         """A protocol for one connection."""
@@ -106,7 +108,7 @@ class Server:
     def respond(self, head: bytes) -> Response:
         """Whatever happens, there is an answer."""
         try:
-            found = self._answer(path(head, by_address=self._by_address))
+            found = self._answer(path(head, self._own))
         except RefusedError as error:
             return refusal(error.status, str(error))
         except Exception as error:  # the recording goes on, whatever is wrong with its page

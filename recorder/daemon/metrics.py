@@ -26,7 +26,12 @@ def _metrics(report: Report) -> Iterator[tuple[str, str, str, _Samples]]:
     now = report.status
     yield "build_info", "gauge", "the program", {(("version", report.version),): 1}
     yield "start_time_seconds", "gauge", "when it began to record, since 1970", _one(report.since / 1e6)
-    yield "connected", "gauge", "1: a gateway is there and has IB", _one(now.phase == "online" and not now.ib_lost)
+    yield (
+        "connected",
+        "gauge",
+        "1: a gateway is there and has IB",
+        _one(now.phase == "online" and not now.ib_lost),
+    )
     yield "healthy", "gauge", "1: what /healthz says", _one(report.health.ok)
     yield "messages_total", "counter", "rows recorded since it began", _one(report.messages)
     if report.last_message is not None:
@@ -36,7 +41,12 @@ def _metrics(report: Report) -> Iterator[tuple[str, str, str, _Samples]]:
     states = Counter({"recording": 0, "silent": 0, "waiting": 0, "parked": 0})
     states.update(one.state for one in now.each)
     yield "streams", "gauge", "streams of the watchlist by state", _by("state", states)
-    yield "farm_down", "gauge", "1: IB says that this farm is down", _by("farm", dict.fromkeys(now.farms_down, 1))
+    yield (
+        "farm_down",
+        "gauge",
+        "1: IB says that this farm is down",
+        _by("farm", dict.fromkeys(now.farms_down, 1)),
+    )
     reasons = Counter(gap.reason for gap in report.gaps)
     yield "gaps_open", "gauge", "open gaps by reason", _by("reason", reasons)
     yield from _machine(report)

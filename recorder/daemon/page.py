@@ -15,6 +15,9 @@ from recorder.daemon.report import Report, not_recorded
 
 _REFRESH_SECONDS = 10
 
+_SHOWN = 12
+"""Streams named of those in a gap for one reason; the table below has them all."""
+
 _STYLE = """\
 :root{color-scheme:light dark;--ok:#157a3c;--warn:#a05a00;--bad:#b3261e;--dim:#777}
 @media(prefers-color-scheme:dark){:root{--ok:#5fd38d;--warn:#ffb454;--bad:#ff8a80;--dim:#999}}
@@ -26,19 +29,19 @@ th{text-align:left;font-weight:600}th,td{padding:.15rem .6rem .15rem 0;border-bo
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 """
 
-_HEAD = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}"><title>{{title}}</title><style>{_STYLE}</style></head>'
-    "<body>"
-).replace(_STYLE, _STYLE.replace("{", "{{").replace("}", "}}"))
-
 
 def page(report: Report) -> str:
     """The whole document."""
-    title = escape(f"{'ok' if _grade(report) == 'ok' else report.status.words} - ib-recorder")
-    parts = [_HEAD.format(title=title), *_state(report), *_missing(report), *_farms(report), *_gaps(report)]
-    return "".join([*parts, *_lines(report), *_foot(report), "</body></html>\n"])
+    sections = (_head, _state, _missing, _farms, _gaps, _lines, _foot)
+    return "".join(part for section in sections for part in section(report)) + "</body></html>\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    title = "ok" if _grade(report) == "ok" else report.status.words
+    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    yield f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
+    yield f"<title>{escape(title)} - ib-recorder</title><style>{_STYLE}</style></head><body>"
 
 
 def _grade(report: Report) -> str:
@@ -50,11 +53,15 @@ def _grade(report: Report) -> str:
 
 
 def _state(report: Report) -> Iterator[str]:
-    words = report.status.words
+    words = report.health.words
     yield f'<h1 class="{_grade(report)}">{escape(words[:1].upper() + words[1:])}</h1>'
-    if report.health.words != words:
-        yield f"<p>{escape(report.health.words)}</p>"
-    last = "no message yet" if report.last_message is None else f"last message {_ago(report, report.last_message)}"
+    if report.status.words not in words:
+        yield f"<p>{escape(report.status.words)}</p>"
+    last = (
+        "no message yet"
+        if report.last_message is None
+        else f"last message {_ago(report, report.last_message)}"
+    )
     yield f"<p>{report.messages:,} messages, {last}</p>"
 
 
@@ -66,7 +73,10 @@ def _missing(report: Report) -> Iterator[str]:
         causes.setdefault(f"{one.why}{since}", []).append(f"{one.line} {one.stream}")
     if causes:
         yield f"<h2>Not recorded: {report.status.streams - report.status.recording} of {report.status.streams}</h2>"
-        yield _list(f"<b>{escape(', '.join(names))}</b>: {escape(why)}" for why, names in causes.items())
+        every = len(max(causes.values(), key=len)) == report.status.streams
+        yield _list(
+            f"<b>{'all' if every else escape(', '.join(names))}</b>: {escape(why)}" for why, names in causes.items()
+        )
 
 
 def _farms(report: Report) -> Iterator[str]:
@@ -84,7 +94,7 @@ def _gaps(report: Report) -> Iterator[str]:
         causes.setdefault(why, []).append(f"{gap.symbol} {gap.stream}")
     if causes:
         yield f"<h2>Gaps open: {len(report.gaps)}</h2>"
-        yield _list(f"{escape(why)}: {escape(', '.join(names))}" for why, names in causes.items())
+        yield _list(f"{escape(why)}: {escape(_some(names))}" for why, names in causes.items())
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -104,7 +114,9 @@ def _foot(report: Report) -> Iterator[str]:
     told = [
         f"recording since {_clock(report.since, report.now)} to {report.root}",
         f"journal {journal.bytes / 1e6:.1f} MB, {journal.waiting} segments waiting",
-        "no flush yet" if flush is None else f"last flush {_ago(report, flush.at)}, took {flush.seconds:.1f} s",
+        "no flush yet"
+        if flush is None
+        else f"last flush {_ago(report, flush.at)}, took {flush.seconds:.1f} s",
         f"disk free {report.disk_free / 1e9:.1f} GB",
         f"event loop late by {report.late * 1000:.0f} ms at worst",
         f"ib-recorder {report.version}, process {report.pid}",
@@ -115,6 +127,11 @@ def _foot(report: Report) -> Iterator[str]:
 
 def _list(items: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _ago(report: Report, micros: int) -> str:

@@ -81,7 +81,9 @@ def as_json(report: Report) -> str:
     for one in each:
         one["last_tick"] = iso(one["last_tick"])
     told["farms_down"] = {farm: iso(since) for farm, since in report.status.farms_down.items()}
-    return json.dumps({"program": PROGRAM, **_own(report), **told, "gaps": _gaps(report), "each": each}) + "\n"
+    return (
+        json.dumps({"program": PROGRAM, **_own(report), **told, "gaps": _gaps(report), "each": each}) + "\n"
+    )
 
 
 def _own(report: Report) -> dict[str, Any]:
@@ -104,11 +106,21 @@ def _own(report: Report) -> dict[str, Any]:
 
 def _gaps(report: Report) -> list[dict[str, Any]]:
     return [
-        {"line": gap.symbol, "stream": gap.stream, "since": iso(gap.ts_start), "reason": gap.reason, "code": gap.code}
+        {
+            "line": gap.symbol,
+            "stream": gap.stream,
+            "since": iso(gap.ts_start),
+            "reason": gap.reason,
+            "code": gap.code,
+        }
         for gap in report.gaps
     ]
 
 
 def iso(micros: int | None) -> str | None:
     """A moment in ISO 8601, UTC."""
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="milliseconds")
+    return (
+        None
+        if micros is None
+        else datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="milliseconds")
+    )

@@ -7,6 +7,7 @@ renderer's process makes Parquet of it. At start and at the end the same rendere
 import asyncio
 import contextlib
 import signal
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from recorder.config.difference import difference, reloaded
 from recorder.daemon.known import known_in
 from recorder.daemon.notify import notify, watchdog_seconds
 from recorder.daemon.renderer import Renderer, RenderFailedError
+from recorder.daemon.report import Flush
 from recorder.daemon.running import remember
+from recorder.daemon.status import Board
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.lock import locked
@@ -68,13 +71,14 @@ class _Daemon:
         self._session: Session | None = None
         self._renderer = Renderer(root)
         self._rendering: asyncio.Task[None] | None = None
+        self._flush: Flush | None = None
         self._waiting = 0
         self._stopping = asyncio.Event()
 
     async def run(self, seconds: float | None) -> None:
         self._listen_to_signals()
         if folder.segments(self._root):
-            await self._renderer.render(None)
+            await self._write_out(None)
         if not self._stopping.is_set():
             await self._record(seconds)
         if self._renderer.failed is not None:
@@ -92,6 +96,8 @@ class _Daemon:
             remember(self._root, self._config, self._source)
         ending = asyncio.create_task(self._end_session(seconds))
         scheduler = self._schedule()
+        board = Board(self._root, session.machine, self._tap, lambda: self._flush)
+        showing = asyncio.create_task(board.show(self._config.status.listen))
         if storage.retain_days is not None:
             log.warning("storage.retain_days is not acted on yet: nothing is deleted")
         notify("READY=1")
@@ -100,6 +106,7 @@ class _Daemon:
             await session.run()
         finally:
             ending.cancel()
+            showing.cancel()
             scheduler.shutdown(wait=False)
             await self._finish()
 
@@ -183,7 +190,13 @@ class _Daemon:
         """Start the renderer; while one runs, what is sealed meanwhile waits for the next."""
         if self._rendering is None or self._rendering.done():
             self._waiting = 0
-            self._rendering = asyncio.create_task(self._renderer.render(self._journal.index))
+            self._rendering = asyncio.create_task(self._write_out(self._journal.index))
+
+    async def _write_out(self, before: int | None) -> None:
+        """Render what was sealed before that segment, or all."""
+        began = time.monotonic()
+        await self._renderer.render(before)
+        self._flush = Flush(now(), time.monotonic() - began, self._renderer.failed)
 
     async def _finish(self) -> None:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
@@ -194,5 +207,5 @@ class _Daemon:
             log.error("the last seconds may not be on disk", reason=str(error))
         if self._rendering is not None:
             await self._rendering
-        await self._renderer.render(None)
+        await self._write_out(None)
         log.info("stopped", messages=self._tap.messages)

@@ -41,9 +41,7 @@ log = structlog.get_logger("recorder.status")
 class Board:
     """What the recorder of a root shows of itself."""
 
-    def __init__(
-        self, root: Path, machine: Machine, tap: Tap, flushed: Callable[[], Flush | None]
-    ) -> None:
+    def __init__(self, root: Path, machine: Machine, tap: Tap, flushed: Callable[[], Flush | None]) -> None:
         self._root = root
         self._machine = machine
         self._tap = tap
@@ -58,7 +56,9 @@ class Board:
         if listen is None:
             return
         try:
-            await asyncio.gather(self._watch(), serve(listen, self.answer))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(serve(listen, self.answer))
         except Exception as error:  # recording must not end with its page
             log.exception("no status page any more; recording goes on", reason=str(error))
 
@@ -82,11 +82,9 @@ class Board:
         make = _PATHS.get(path)
         if make is None:
             return None
-        made_at, response = self._kept.get(path, (float("-inf"), None))
-        if response is None or time.monotonic() - made_at > _FRESH_SECONDS:
-            response = make(self.report())
-            self._kept[path] = time.monotonic(), response
-        return response
+        if path not in self._kept or time.monotonic() - self._kept[path][0] > _FRESH_SECONDS:
+            self._kept[path] = time.monotonic(), make(self.report())
+        return self._kept[path][1]
 
     def report(self) -> Report:
         """How things are.
@@ -153,7 +151,7 @@ async def serve(listen: str, answer: Callable[[str], Response | None]) -> None:
     while True:
         try:
             hosts, port = await addresses(listen)
-            server = Server(answer, by_address=_are_loopback(hosts))
+            server = Server(answer, listen.rpartition(":")[0] if _are_loopback(hosts) else None)
             listening = await asyncio.get_running_loop().create_server(
                 server.connection, hosts, port, backlog=_BACKLOG
             )
@@ -188,7 +186,9 @@ async def addresses(listen: str) -> tuple[list[str], int]:
     found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
     hosts = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not _are_loopback(hosts):
-        raise NotLoopbackError(f"{host} is {', '.join(hosts)}, which others can reach; if they may, write that")
+        raise NotLoopbackError(
+            f"{host} is {', '.join(hosts)}, which others can reach; if they may, write that"
+        )
     return hosts, int(port)
 
 

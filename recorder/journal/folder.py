@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.journal.state import State
+from recorder.wire.activity import Mark
 
 FORMAT = 1
 """Version of the recording's format; stands in ``recording.json`` and in every Parquet file."""
@@ -32,12 +33,14 @@ class Checkpoint:
         next_segment: the next segment's number.
         last_ts: when the last record was written, microseconds; 0: never.
         state: open gaps, and what was subscribed.
+        lasts: line and stream to where its last tick stands, of what was subscribed.
     """
 
     next_seq: int = 1
     next_segment: int = 1
     last_ts: int = 0
     state: State = field(default_factory=State)
+    lasts: dict[tuple[str, str], Mark] = field(default_factory=dict)
 
 
 def segments(root: Path) -> list[Path]:
@@ -83,8 +86,9 @@ def load(root: Path) -> Checkpoint:
         content: dict[str, Any] = json.loads(path.read_bytes())
         _refuse_newer(root, content["format"])
         state = State.restore(content.pop("state"))
+        lasts = {(symbol, stream): Mark(ts, seq) for symbol, stream, ts, seq in content.pop("lasts", [])}
         del content["format"]
-        return Checkpoint(**content, state=state)
+        return Checkpoint(**content, state=state, lasts=lasts)
     except (FileNotFoundError, NotADirectoryError):
         raise NotARecordingError(f"{root}: not a recording (no recording.json in it)") from None
     except NotARecordingError:
@@ -101,6 +105,7 @@ def save(root: Path, checkpoint: Checkpoint) -> None:
         "next_segment": checkpoint.next_segment,
         "last_ts": checkpoint.last_ts,
         "state": checkpoint.state.snapshot(),
+        "lasts": [[*key, mark.ts, mark.seq] for key, mark in checkpoint.lasts.items()],
     }
     staged = root / "recording.json.new"
     with staged.open("w") as file:

@@ -22,11 +22,30 @@ def locked(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise RootInUseError(f"{root}: in use by process {holder}; stop that one first") from None
+            raise RootInUseError(
+                f"{root}: in use by process {_written(descriptor)}; stop that one first"
+            ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
+
+
+def holder(root: Path) -> str | None:
+    """The process that holds ``root``, as far as it said which; None: nobody does.
+
+    To ask is to hold the lock for some microseconds, together with whoever else asks.
+    """
+    try:
+        descriptor = os.open(root / "journal" / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
 
 
 @contextmanager
@@ -38,6 +57,10 @@ def rendering(root: Path) -> Iterator[None]:
     with _opened(root / "journal" / "render.lock") as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+
+
+def _written(descriptor: int) -> str:
+    return os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def _counting(span: Span) -> str:
     where = " AND ".join(["symbol IS NOT NULL", *bounds])
     parts = [
         f"SELECT symbol, '{stream}' AS stream, ts_recv FROM {table} WHERE {where}"  # noqa: S608 - our own words
-        for table, stream in covering.TABLES.items()
+        for table, stream in schema.STREAMS.items()
     ]
     counted = "symbol, stream, count(*) AS rows, min(ts_recv) AS first, max(ts_recv) AS last"
     return f"SELECT {counted} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL ORDER BY ALL"  # noqa: S608 - as above

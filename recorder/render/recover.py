@@ -15,6 +15,7 @@ from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.format import NotASegmentError
 from recorder.journal.lock import rendering
+from recorder.render.lasts import kept, note
 from recorder.render.publish import Published, partitions, publish
 from recorder.render.tables import Rendered, render
 from recorder.schema import MARKET_TABLES
@@ -101,6 +102,10 @@ def _fold(checkpoint: Checkpoint, rendered: Rendered) -> None:
     checkpoint.next_seq = max(checkpoint.next_seq, rendered.next_seq)
     checkpoint.last_ts = max(checkpoint.last_ts, rendered.last_ts)
     checkpoint.state = rendered.state
+    for key, mark in rendered.lasts.items():
+        note(checkpoint.lasts, key, mark)
+    live = [rendered.state.requests[req] for req in rendered.state.live]
+    checkpoint.lasts = kept(checkpoint.lasts, [(request.symbol, request.stream) for request in live])
 
 
 def _set_aside(root: Path, path: Path) -> None:

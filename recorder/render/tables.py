@@ -18,8 +18,10 @@ from recorder import schema
 from recorder.journal.format import Damage, Record, rows_of, scan
 from recorder.journal.state import State
 from recorder.render import backfill, events
+from recorder.render.lasts import Lasts, note, note_ticks
 from recorder.render.rows import rows
 from recorder.render.stretch import Frames, Stretch
+from recorder.wire.activity import Mark
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Rendered:
         last_ts: when its last record was written, microseconds.
         state: the state after its last record.
         damage: the stretches that could not be read.
+        lasts: where the last tick of each stream stands, or where it was subscribed or received again.
         lost: bytes that damage kept from becoming rows: those stretches, and what else there is of frames cut by them.
     """
 
@@ -43,6 +46,7 @@ class Rendered:
     state: State = field(default_factory=State)
     damage: list[Damage] = field(default_factory=list)
     lost: int = 0
+    lasts: Lasts = field(default_factory=dict)
 
 
 def render(segment: bytes, before: State | None = None) -> Rendered:
@@ -107,6 +111,7 @@ class _Reading:
             for name, table in rows(frames):
                 if len(table):
                     self._parts[name].append(table)
+                    note_ticks(self._rendered.lasts, name, table)
 
     def _end_stretch(self) -> None:
         self._keep(self._stretch.flush())
@@ -122,6 +127,9 @@ class _Reading:
         self._rendered.state.apply(content)
         if content["kind"] == "opened":
             self._begin_stretch()
+        if content["kind"] in ("subscribed", "gap_end"):
+            here = Mark(content.get("ts_end", record.ts), content.get("seq_end", record.seq))
+            note(self._rendered.lasts, (content["symbol"], content["stream"]), here)
         count = rows_of(content)
         if count == 0:
             return

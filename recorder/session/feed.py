@@ -43,7 +43,7 @@ class Feed:
         req: the request it comes under, or came under last.
         subscription: what was asked for under ``req``.
         asked_at: when, on the steady clock.
-        last: where its last tick stands; before the first, where it was asked for or began to count as received.
+        last: where its last tick stands; before the first, where it was asked for.
         last_at: when that was, on the steady clock.
         awake_at: when its market was closed last, or it was asked for: silence counts from there.
         ticked: whether any tick has come since it was asked for.
@@ -97,19 +97,8 @@ class Feed:
         """It is being asked for."""
         self.phase, self.req, self.subscription = "asked", req, subscription
         self.asked_at = self.last_at = self.awake_at = now.steady
-        self.last, self.ticked, self.alive, self.watch, self.suspect, self.problem = (
-            None,
-            False,
-            0,
-            None,
-            None,
-            "",
-        )
-
-    def settle(self, now: Now) -> None:
-        """Nothing speaks against its being received, so from here on it counts as that."""
-        if not self.ticked:
-            self.last, self.last_at = now.here, now.steady
+        self.last, self.ticked, self.alive = now.here, False, 0
+        self.watch, self.suspect, self.problem = None, None, ""
 
     def since(self, now: Now, timing: Timing) -> Mark:
         """Where a gap of it begins: at its last tick. Of a market that is closed all is known up to the last bytes."""

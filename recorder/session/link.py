@@ -58,6 +58,11 @@ class Link:
         self._in_use = 0
         self._misses = 0
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether it is online and no question for the time is open: else silence says nothing of a line."""
+        return self.phase == "online" and not self._misses
+
     def passed(self, now: Now) -> None:
         """What time alone brings about."""
         if self.phase == "online":

@@ -112,7 +112,6 @@ class Machine:
 
     def _connected(self, now: Now, where: str) -> None:
         self.link.connected(now, where)
-        self.watch.begin()
         self._lookups.begin(self.watchlist.entries, now)
         self._do(AskDataType())
         self._slot = now.steady + self._timing.request
@@ -123,6 +122,7 @@ class Machine:
         """What has never been asked for is missing since the recorder began."""
         assert self._begun is not None
         self.streams.miss(self._begun.here)
+        self.watch.forget()
         self.link.not_connected(now, given.reason, given.code)
 
     def _lose(self, now: Now, reason: str) -> None:
@@ -131,6 +131,7 @@ class Machine:
         self.streams.lose(now, "restart" if leaving else "disconnected")
         self.streams.miss(self._begun.here)
         self._lookups.end(self.watchlist.entries)
+        self.watch.forget()
         if not leaving:
             self._do(Tell("disconnected", reason))
         self.link.lost(now, reason)
@@ -184,7 +185,7 @@ class Machine:
     def _advance(self, now: Now) -> None:
         """What is due by now."""
         self.link.passed(now)
-        if self.link.phase == "online":
+        if self.link.is_heard:
             self.watch.check(now)
         if self.link.phase not in ("online", "leaving"):
             return

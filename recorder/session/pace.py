@@ -5,8 +5,9 @@ Rule: measured against itself alone. What counts is time in which its market was
 
 from dataclasses import dataclass
 
-_ENOUGH = 20
-"""Ticks after which a line's rate counts as known."""
+_LEAST, _ENOUGH = 3, 20
+"""Ticks from which on a line's rate is guessed, with the more patience the fewer they are; and after which it counts
+as known."""
 
 _LONGEST_TIMES, _MEAN_TIMES = 4.0, 20.0
 """A pause this many times the longest of late, and as many times the mean, is no pause any more. At a steady mean
@@ -45,6 +46,7 @@ class Pace:
 
     def patience(self, least: float) -> float | None:
         """How many seconds without a tick are too many, ``least`` at least; None: not known yet."""
-        if self.ticks < _ENOUGH:
+        if self.ticks < _LEAST:
             return None
-        return max(least, _LONGEST_TIMES * self.longest, _MEAN_TIMES * self.mean)
+        unsure = max(1.0, _ENOUGH / self.ticks)
+        return max(least, _LONGEST_TIMES * self.longest * unsure, _MEAN_TIMES * self.mean * unsure)

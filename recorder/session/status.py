@@ -133,9 +133,8 @@ def _why(machine: Machine, feed: Feed, state: State) -> str:
 def _words(machine: Machine, each: list[StreamStatus]) -> list[str]:
     link = machine.link
     if link.phase == "online":
-        return [
-            "connected" if machine.watch.lost_since is None else "connected to a gateway that has lost IB"
-        ] + [*_troubles(machine, each)]
+        lost = machine.watch.lost_since is not None
+        return ["connected to a gateway that has lost IB" if lost else "connected", *_troubles(machine, each)]
     if link.phase in ("leaving", "over"):
         return ["stopping" if link.phase == "leaving" else "stopped"]
     trying = "connecting" if link.phase == "connecting" else "trying again"

@@ -160,10 +160,10 @@ class Streams:
             feed.req = None
             feed.phase = "over_limit" if feed.phase == "over_limit" else "waiting"
 
-    def miss(self, since: Mark) -> None:
-        """There is no connection: what has never been asked for is missing from there on."""
+    def miss(self, since: Mark, reason: str = "not_subscribed", code: int | None = None) -> None:
+        """Nothing can be asked for: what has never been is missing from there on."""
         for feed in self.feeds:
-            self._do(OpenGap(feed.key, since, "not_subscribed"))
+            self._do(OpenGap(feed.key, since, reason, code))
 
     def _open_gap(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
         self._do(OpenGap(feed.key, feed.since(now, self._timing), reason, code))

@@ -42,8 +42,8 @@ class Watch:
         self._do = do
         self._checked = float("-inf")
 
-    def begin(self) -> None:
-        """A connection begins."""
+    def forget(self) -> None:
+        """The connection is gone; the next one tells anew, in part before the log-in is over."""
         self.lost_since = None
         self.farms.forget_outages()
 
@@ -56,11 +56,13 @@ class Watch:
             if feed is None:
                 continue  # cancelled or refused since; what still comes is recorded all the same
             feed.saw(seen, now, self._timing)
-            if feed.phase == "asked" or (feed.phase == "doubted" and self._is_believable(feed)):
+            if feed.phase in ("asked", "doubted") and self._is_believable(feed):
                 self._streams.receive(feed, seen.first)
 
     def _is_believable(self, feed: Feed) -> bool:
-        """Whether a tick can be more than one that was under way when IB was lost."""
+        """Whether a tick can be more than one that was under way when IB was lost, or a picture of yesterday."""
+        if feed.phase == "asked":
+            return not self.hangs_on_a_farm(feed) or feed.last_at - feed.asked_at >= self._timing.burst
         if self.lost_since is not None and feed.last_at - self.lost_since < self._timing.lost_in_flight:
             return False
         self.lost_since = None
@@ -94,6 +96,7 @@ class Watch:
             self.lost_since = now.steady
             for feed in self._streams.live():
                 self._streams.doubt(feed, now, "disconnected", said.code)
+            self._streams.miss(now.here, "disconnected", said.code)
         elif said.code == codes.DATA_KEPT:
             self.lost_since = None
             self._await_ticks(now)
@@ -160,9 +163,8 @@ class Watch:
         closed = feed.is_closed(now)
         if feed.watch is not None and now.steady >= feed.watch[1]:
             self._streams.refuse(feed, now, feed.watch[0], "no tick came")
-        elif feed.phase == "asked" and (closed or not feed.needs_tick):
+        elif feed.phase == "asked" and (closed or not feed.needs_tick) and not self.hangs_on_a_farm(feed):
             if now.steady - feed.asked_at >= self._timing.settled:
-                feed.settle(now)
                 self._streams.receive(feed, now.here)
         elif feed.phase == "doubted":
             if now.steady >= feed.due:

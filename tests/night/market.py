@@ -40,7 +40,11 @@ def frame(*texts: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the watchlist; ``underlying`` is the contract IB reroutes a CFD to."""
+    """One line of the watchlist.
+
+    ``underlying`` is the contract IB reroutes a CFD to. One that ``is_closed`` trades after hours: its liquid hours
+    are over, so it may stand still for as long as it likes, and yet what it trades can be lost.
+    """
 
     name: str
     con_id: int
@@ -61,11 +65,11 @@ class Line:
 
     def details(self, req: str) -> bytes:
         """Message 10 of server versions 176 to 178."""
-        hours = _over() if self.is_closed else _all_day()
+        liquid = _over() if self.is_closed else _all_day()
         kind = "CFD" if self.is_cfd else "STK"
         fields = ["10", req, self.name, kind, "", "0", "", "SMART", "USD", self.name, "NMS", "NMS"]
         fields += [str(self.con_id), "0.01", "", "LMT", "SMART", "1", "0", f"{self.name} INC", "NASDAQ"]
-        fields += ["", "", "", "", "UTC", hours, hours, "", "", "0"]
+        fields += ["", "", "", "", "UTC", _all_day(), liquid, "", "", "0"]
         fields += ["1", "", "", "26", "", "COMMON", "0.0001", "0.0001", "100"]
         return frame(*fields)
 

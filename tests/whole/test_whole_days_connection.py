@@ -41,7 +41,7 @@ async def asked_again(gateway, connections, lines=1):
     """Until the recorder has asked for so many lines on so many-th a connection, and has had ticks."""
     await until(lambda: len(gateway.conversations) >= connections)
     await until(lambda: len(gateway.conversations[connections - 1].asked) == lines)
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.3)
 
 
 # 326. --------------------------------------------------------------------------------------------------------
@@ -126,12 +126,11 @@ async def unwilling(folder, made, manners, patience):
 
 def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tmp_path):
     made = Market.of("A")
-    manners = ["no hello"] * 2 + ["nothing"] * 2 + ["no accounts"] * 2 + ["closed"] * 8
+    manners = ["no hello", "nothing", "no accounts", *["closed"] * 5]
 
     async def story():
         async with unwilling(tmp_path, made, manners, patience=0.4) as (gateway, process, port):
-            await until(lambda: process.num_fds() > 6)
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.2)
             before = process.num_fds()
             server = await asyncio.start_server(gateway.talk, sock=port)
             await until(lambda: not manners)
@@ -144,10 +143,10 @@ def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tm
     times, before, after = asyncio.run(story())
     root = tmp_path / "data"
     said = events(root, "connect_failed")["text"].tolist()
-    words = ("nothing listens", "no hello", "log-in", "no accounts", "closed the connection at once")
+    words = ("nothing listens", "no hello", "nothing more", "no accounts", "closed the connection at once")
     assert [word in text for word, text in zip(words, said, strict=True)] == [True] * 5, said
     assert after <= before + 1, "no socket leaks"
-    closed = [after - before for before, after in pairwise(times[6:15])]
+    closed = [after - before for before, after in pairwise(times[4:9])]
     assert all(0.2 <= pause < 0.8 for pause in closed), "the longest back-off is 0.5 s, and at least half of it"
     assert_never_asked_for(root, "A")
     assert_whole(root, made)
@@ -162,6 +161,7 @@ def test_a_half_open_connection_is_dropped_after_two_misses(tmp_path):
     async def story():
         async with recorded(tmp_path, made, heartbeat=beat) as gateway:
             await asked_again(gateway, 1, 2)
+            await asyncio.sleep(0.8)  # their rates are known: they are silent, and yet are not to be blamed
             first = gateway.conversations[0]
             first.deaf = True
             await until(lambda: len(gateway.conversations) == 2)
@@ -170,7 +170,7 @@ def test_a_half_open_connection_is_dropped_after_two_misses(tmp_path):
 
     first = asyncio.run(story())
     root = tmp_path / "data"
-    assert len(first.times("49")) == 2
+    assert (len(first.times("49")), first.times("2")) == (2, []), "no line is blamed for it"
     lost = events(root, "disconnected")
     assert lost["text"].tolist() == ["the gateway does not answer any more"]
     for symbol in ("A", "B"):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pandas as pd
 import pytest
 from daemon import numbers, recording, run, segments, start, table, until, write_config
 from scripted import scripted
@@ -132,6 +133,46 @@ def test_kill_9_loses_nothing_that_was_read_and_repeats_nothing(tmp_path):
     assert gaps["reason"].tolist() == ["restart"] * 3
     assert len(events(root, "session_start")) == 4
     assert len(events(root, "session_end")) == 1
+
+
+def test_after_a_kill_each_gap_begins_at_its_own_lines_last_tick(tmp_path):
+    """A line may have died in silence before: only its own ticks say that it lived."""
+
+    async def on_subscribed(conversation, req, fields):
+        async def pour():
+            count = 0
+            while not conversation.writer.transport.is_closing():
+                count += 1
+                if fields[4] == "MSFT" or count <= 3 or len(gateways[0].conversations) > 1:
+                    conversation.send(price(req, float(count)))
+                await asyncio.sleep(0.02)
+
+        conversation.pouring = [*getattr(conversation, "pouring", []), asyncio.ensure_future(pour())]
+
+    gateways = []
+
+    async def story():
+        async with scripted(on_subscribed) as gateway:
+            gateways.append(gateway)
+            config = write_config(tmp_path, gateway.port, AAPL, MSFT, flush=0.4)
+            process = await start("run", str(config))
+            await until(lambda: gateway.conversations and len(gateway.conversations[0].asked) == 2)
+            await asyncio.sleep(1.5)
+            process.kill()
+            await process.communicate()
+            async with recording(config):
+                await until(lambda: len(gateway.conversations) > 1 and gateway.conversations[1].asked)
+                await asyncio.sleep(0.5)
+
+    asyncio.run(story())
+    root = tmp_path / "data"
+    rows, gaps = table(root, "level1"), table(root, "gaps").set_index("symbol")
+    for symbol in ("AAPL", "MSFT"):
+        seq = rows[rows["symbol"] == symbol].reset_index()
+        before = seq[seq["price"].diff() < 0].index[0] - 1
+        assert (gaps["seq_start"][symbol], gaps["seq_end"][symbol]) == tuple(seq["seq"][before : before + 2])
+        assert gaps["ts_start"][symbol] == seq["ts_recv"][before]
+    assert gaps["ts_start"]["MSFT"] - gaps["ts_start"]["AAPL"] > pd.Timedelta(seconds=1)
 
 
 def test_a_refused_stream_is_parked_and_the_others_go_on(tmp_path):

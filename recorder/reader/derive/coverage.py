@@ -15,11 +15,6 @@ from recorder import schema
 from recorder.reader.derive.timeline import Account, Gap, Key, Piece
 from recorder.wire.stretches import merged
 
-TABLES = {"level1": "level1", "greeks": "level1"} | {
-    name: name for name in ("trades", "quotes", "midpoints", "depth", "bars")
-}
-"""Market table to the stream whose messages it holds; those in ``other`` belong to no known stream."""
-
 SCHEMA = pa.schema(
     [
         ("symbol", pa.string()),

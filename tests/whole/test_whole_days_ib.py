@@ -1,0 +1,236 @@
+"""Bad days between the gateway and IB: what it says is lost or back is one thing, ticks are the proof."""
+
+import asyncio
+
+from daemon import table, until
+from numbered import EVERY, Market, assert_whole, events, gaps, level1, recorded
+
+from recorder.wire.layouts import frame
+
+READY = frame("15", "1", "DU0") + frame("9", "1", "1")
+ABC = ("A", "B", "C")
+SHORT = {"settled": 0.5, "burst": 0.1, "lost_in_flight": 0.4, "check": 0.02}
+
+
+def notice(code, farm="usfarm"):
+    words = {2103: "Market data farm connection is broken", 2104: "Market data farm connection is OK"}
+    return frame("4", "2", "-1", str(code), f"{words.get(code, f'notice {code}')}:{farm}", "")
+
+
+def played(folder, made, story, **more):
+    """Let ``story`` happen once every line has ticked; returns how often each was asked for then."""
+
+    async def day():
+        async with recorded(folder, made, timing=SHORT, **more) as gateway:
+            await until(lambda: len(made.listeners) == len(made.made))
+            await asyncio.sleep(0.9)  # their rates are known
+            await story(gateway.conversations[0])
+            await asyncio.sleep(0.3)
+            assert len(gateway.conversations) == 1, "the socket is never dropped for it"
+            it = gateway.conversations[0]
+            cancelled = [it.asked[req][4] for req in it.cancelled]
+            return [made.asked(symbol, it) for symbol in made.made], cancelled
+
+    return asyncio.run(day())
+
+
+def assert_gap(root, symbol, reason, code):
+    """One gap from a row of the line to its next, or past ticks that were under way; returns how many those were."""
+    (gap,) = gaps(root, symbol).itertuples()
+    rows = level1(root, symbol)
+    before, after = rows[rows["seq"] == gap.seq_start].iloc[0], rows[rows["seq"] == gap.seq_end].iloc[0]
+    assert (gap.reason, None if gap.code != gap.code else gap.code) == (reason, code)
+    assert (gap.ts_start, gap.ts_end) == (before["ts_recv"], after["ts_recv"])
+    return int(((rows["seq"] > gap.seq_start) & (rows["seq"] < gap.seq_end)).sum())
+
+
+# 1100, 1101, 1102, 2110. -------------------------------------------------------------------------------------
+
+
+def test_1101_asks_for_every_line_anew_and_the_gap_is_each_line_s_own(tmp_path):
+    made = Market.of(*ABC)
+
+    async def story(it):
+        made.mute.add("B")
+        await asyncio.sleep(0.2)
+        made.mute.update(ABC)
+        it.send(notice(1100))
+        await asyncio.sleep(0.4)
+        made.dead.update(ABC)
+        made.mute.clear()
+        it.send(notice(1101))
+        await until(lambda: not made.dead)
+
+    asked, cancelled = played(tmp_path, made, story)
+    root = tmp_path / "data"
+    assert asked == [2, 2, 2]
+    assert sorted(cancelled) == [*ABC]
+    assert [assert_gap(root, symbol, "disconnected", 1100) for symbol in ABC] == [0, 0, 0]
+    starts = [gaps(root, symbol)["ts_start"][0] for symbol in ABC]
+    assert (starts[0] - starts[1]).total_seconds() > 0.1, "B ticked last some time before A"
+    assert_whole(root, made)
+
+
+def test_1102_is_believed_line_by_line_and_not_for_a_tick_that_was_under_way(tmp_path):
+    made = Market.of(*ABC)
+
+    async def story(it):
+        made.mute.update(ABC)
+        it.send(notice(1100))
+        await asyncio.sleep(0.1)
+        made.mute.clear()
+        made.tick()
+        made.mute.update(ABC)
+        await asyncio.sleep(0.6)
+        made.dead.add("C")
+        it.send(notice(1102))
+        made.mute.clear()
+        await until(lambda: not made.dead)
+
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    root = tmp_path / "data"
+    assert asked == [1, 1, 2]
+    assert cancelled == ["C"]
+    under_way = [assert_gap(root, symbol, "disconnected", 1100) for symbol in ABC]
+    assert all(1 <= ticks <= 4 for ticks in under_way), "they are rows all the same"
+    back = events(root, "notice").query("code == 1102")["ts_recv"].iloc[0]
+    ends = [(gaps(root, symbol)["ts_end"][0] - back).total_seconds() for symbol in ABC]
+    assert max(ends[:2]) < 0.3, "the next tick ends it"
+    assert ends[2] > 0.5, "silent past its own measure"
+    assert_whole(root, made)
+
+
+def test_2110_at_the_log_in_counts_like_1100(tmp_path):
+    made = Market.of("A", "B")
+
+    async def logged_in(conversation, _client_id):
+        conversation.send(READY + notice(2110))
+
+    async def story():
+        async with recorded(tmp_path, made, timing=SHORT, logged_in=logged_in) as gateway:
+            await until(lambda: len(gateway.conversations) == 1)
+            await asyncio.sleep(1.2)
+            it = gateway.conversations[0]
+            early = dict(it.asked)
+            it.send(notice(1102))
+            await until(lambda: len(it.asked) == 2)
+            await asyncio.sleep(0.3)
+            return early, len(gateway.conversations)
+
+    assert asyncio.run(story()) == ({}, 1)
+    root = tmp_path / "data"
+    for symbol in ("A", "B"):
+        (gap,) = gaps(root, symbol).itertuples()
+        first = level1(root, symbol).iloc[0]
+        assert (gap.reason, gap.code) == ("disconnected", 2110)
+        assert (gap.seq_end, gap.ts_end) == (first["seq"], first["ts_recv"])
+        assert (gap.ts_end - gap.ts_start).total_seconds() > 1
+    assert_whole(root, made)
+
+
+def test_a_farm_that_is_broken_at_the_log_in_leaves_a_line_in_its_gap_until_it_ticks(tmp_path):
+    made, greetings = Market.of("A", "B"), [b"", notice(2103)]
+
+    async def logged_in(conversation, _client_id):
+        conversation.send(READY + greetings.pop(0))
+
+    async def story():
+        async with recorded(tmp_path, made, timing=SHORT, logged_in=logged_in) as gateway:
+            await until(lambda: len(made.listeners) == 2)
+            await asyncio.sleep(0.4)
+            made.mute.add("A")
+            gateway.conversations[0].writer.transport.abort()
+            await until(lambda: len(gateway.conversations) == 2)
+            it = gateway.conversations[1]
+            await until(lambda: len(it.asked) == 2)
+            await asyncio.sleep(3 * SHORT["settled"])
+            it.send(notice(2104))
+            made.mute.clear()
+            await asyncio.sleep(0.2)
+
+    asyncio.run(story())
+    root = tmp_path / "data"
+    assert [assert_gap(root, symbol, "disconnected", None) for symbol in "AB"] == [0, 0]
+    lengths = [(gap.ts_end - gap.ts_start).total_seconds() for gap in gaps(root).itertuples()]
+    assert max(lengths) > 1.5 > 1 > min(lengths), "B ticks at once"
+    assert_whole(root, made)
+
+
+# Farms. ------------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_farm_is_a_gap_of_its_lines_alone_until_they_tick_again(tmp_path):
+    made = Market.of(*ABC)
+
+    async def story(it):
+        made.mute.add("A")
+        it.send(notice(2103))
+        await asyncio.sleep(1)
+        it.send(notice(2104))
+        await asyncio.sleep(0.1)
+        made.mute.clear()
+        await asyncio.sleep(0.2)
+
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    root = tmp_path / "data"
+    assert (asked, cancelled) == ([1, 1, 1], [])
+    assert assert_gap(root, "A", "farm", 2103) <= 1
+    assert gaps(root)["symbol"].tolist() == ["A"]
+    assert_whole(root, made)
+
+
+def test_an_outage_too_short_to_be_judged_is_in_a_gap_all_the_same(tmp_path):
+    made = Market.of(*ABC)
+
+    async def story(it):
+        made.mute.add("A")
+        it.send(notice(2103))
+        await asyncio.sleep(0.12)
+        it.send(notice(2104))
+        made.mute.clear()
+
+    asked, cancelled = played(tmp_path, made, story)
+    root = tmp_path / "data"
+    assert (asked, cancelled) == ([1, 1, 1], [])
+    assert assert_gap(root, "A", "farm", 2103) == 0
+    others = gaps(root).query("symbol != 'A'")
+    assert ((others["ts_end"] - others["ts_start"]).dt.total_seconds() < 5 * EVERY).all()
+    assert_whole(root, made)
+
+
+def test_a_line_that_stays_dead_when_its_farm_is_back_is_asked_for_anew_and_only_that_one(tmp_path):
+    made = Market.of(*ABC)
+
+    async def story(it):
+        made.dead.update("AB")
+        it.send(notice(2103))
+        await asyncio.sleep(0.8)
+        made.dead.discard("B")
+        it.send(notice(2104))
+        await until(lambda: not made.dead)
+
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    root = tmp_path / "data"
+    assert (asked, cancelled) == ([2, 1, 1], ["A"])
+    assert [assert_gap(root, symbol, "farm", 2103) <= 1 for symbol in "AB"] == [True, True]
+    assert gaps(root, "C").empty
+    assert_whole(root, made)
+
+
+def test_farms_that_carry_no_live_data_are_notices_and_nothing_else(tmp_path):
+    made, codes = Market.of(*ABC), [2105, 2106, 2157, 2158, 2107, 2108]
+
+    async def story(it):
+        for code in codes:
+            it.send(notice(code, "ushmds"))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    root = tmp_path / "data"
+    assert (asked, cancelled) == ([1, 1, 1], [])
+    assert gaps(root).empty
+    assert table(root, "events").query("kind == 'notice'")["code"].tolist() == codes
+    for symbol in ABC:
+        rows = level1(root, symbol)["number"].tolist()
+        assert rows == list(range(made.owed[symbol], len(made.made[symbol]) + 1))
