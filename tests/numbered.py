@@ -95,7 +95,13 @@ class Market:
 
 @asynccontextmanager
 async def recorded(
-    folder: Path, made: Market, *, heartbeat: float = 15, patience: float = 5, timing: Mapping[str, float] = {}, **options: Any
+    folder: Path,
+    made: Market,
+    *,
+    heartbeat: float = 15,
+    patience: float = 5,
+    timing: Mapping[str, float] = {},
+    **options: Any,
 ) -> AsyncIterator[Scripted]:
     """A recorder in a hurry and its gateway, with this heartbeat and connect timeout, while the lines tick."""
     async with scripted(made.on_subscribed, **options) as gateway:

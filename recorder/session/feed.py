@@ -109,9 +109,9 @@ class Feed:
     def saw(self, seen: Seen, now: Now, timing: Timing) -> None:
         """Ticks have come."""
         first_at, last_at = now.steady_of(seen.first.ts), now.steady_of(seen.last.ts)
-        before = max(self.last_at, self.awake_at)
         if first_at - self.asked_at >= timing.burst:
-            self.pace.saw(seen.count, max(0.0, first_at - before), max(0.0, last_at - before))
+            if self.last_at >= self.awake_at:  # what ticks outside its hours has another pace there
+                self.pace.saw(seen.count, max(0.0, first_at - self.last_at), max(0.0, last_at - self.last_at))
             self.alive += seen.count
             self.strikes = 0 if self.alive >= _ENOUGH else self.strikes
         self.last, self.last_at, self.ticked, self.watch = seen.last, max(last_at, self.last_at), True, None
@@ -126,8 +126,8 @@ class Feed:
         return self.entry.hours.open_at(now.wall / 1e6) is False
 
     def is_asleep(self, now: Now, timing: Timing) -> bool:
-        """Whether nothing comes because its market is closed. Some tick on outside the main session."""
-        return self.is_closed(now) and now.steady - self.last_at > self.doubt(timing)
+        """Whether nothing comes because its market is closed. Some tick on outside the main session, now and then."""
+        return self.is_closed(now) and now.steady - self.last_at > max(self.doubt(timing), timing.slow)
 
     def quiet(self, now: Now) -> float:
         """For how many seconds no tick has come while its market was open."""

@@ -127,7 +127,7 @@ class Watch:
         for feed in self._streams.live():
             if self.farms.may_carry(farm, feed.key):
                 feed.needs_tick |= feed.phase == "asked"
-                feed.suspect = feed.suspect or (farm if feed.phase == "recording" else None)
+                feed.suspect = feed.suspect or (farm if feed.phase != "doubted" else None)
 
     def _judge_suspects(self, now: Now, farm: str) -> None:
         """Which lines fell silent with the farm, as far as can be told by now."""

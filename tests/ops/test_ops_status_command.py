@@ -1,0 +1,99 @@
+"""`ib-recorder status` as a user types it."""
+
+import asyncio
+import json
+
+import pytest
+from board import free_port, impatient, told, write_shown
+from daemon import recording, run, until, write_config
+from scripted import scripted
+
+AAPL = "{type: stock, symbol: AAPL}"
+
+
+async def silent(_conversation, _req, _fields):
+    """Nothing comes."""
+
+
+def test_the_running_recorder_is_shown_and_no_other_is_taken_for_it(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+
+    async def story():
+        port = free_port()
+        async with scripted(silent) as gateway:
+            config = write_shown(tmp_path, gateway.port, AAPL, listen=f"127.0.0.1:{port}")
+            foreign = write_shown(other, gateway.port, AAPL, listen=f"127.0.0.1:{port}")
+            async with impatient(config):
+                await told(port, lambda found: found["recording"])
+                asked = [(str(config),), (str(config), "--format", "json"), (str(foreign),)]
+                shown = await asyncio.gather(*(run("status", *words) for words in asked))
+            return shown, await run("status", str(config))
+
+    (text, as_json, foreign), over = asyncio.run(story())
+    assert (0, "") == (text[0], text[2])
+    assert text[1].startswith("connected, 1 stream of 1 line\n")
+    assert "AAPL" in text[1]
+    assert (0, "") == (as_json[0], as_json[2])
+    assert ("ib-recorder", "online") == tuple(json.loads(as_json[1])[name] for name in ("program", "phase"))
+    assert (1, f"no recorder that records to {other / 'data'} runs: ") == (
+        foreign[0],
+        foreign[2].split("the ")[0],
+    )
+    assert f"the recorder of {tmp_path / 'data'} answers" in foreign[2]
+    assert (1, "") == over[:2]
+    assert "nothing answers on 127.0.0.1" in over[2]
+    assert 1 == len(over[2].splitlines())
+
+
+@pytest.mark.parametrize(
+    "banner", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\n\r\n[]", b"HTTP/1.1 200 OK\r\n\r\n{}"]
+)
+def test_another_program_at_its_address_is_told_from_it(tmp_path, banner):
+    async def speak(reader, writer):
+        await reader.readline()
+        writer.write(banner)
+        writer.close()
+
+    async def story():
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            return port, await run(
+                "status", str(write_shown(tmp_path, 4002, AAPL, listen=f"127.0.0.1:{port}"))
+            )
+
+    port, (code, output, errors) = asyncio.run(story())
+    assert (1, "") == (code, output)
+    assert errors.endswith(f"another program answers on 127.0.0.1:{port}\n")
+    assert 1 == len(errors.splitlines())
+
+
+def test_with_its_page_off_the_lock_tells_whether_it_runs(tmp_path):
+    async def story():
+        config = write_config(tmp_path, free_port(), AAPL)
+        before = await run("status", str(config))
+        async with recording(config) as process:
+            await until(lambda: list((tmp_path / "data" / "journal").glob("*.journal")))
+            during = await asyncio.gather(
+                run("status", str(config)), run("status", str(config), "--format", "json")
+            )
+        return process.pid, before, during, await run("status", str(config))
+
+    pid, before, (text, as_json), after = asyncio.run(story())
+    assert [(1, ""), (1, "")] == [before[:2], after[:2]]
+    assert "its page is off" in after[2]
+    assert (0, f"running as process {pid}, recording to {tmp_path / 'data'}; ") == (
+        text[0],
+        text[1].split("no more")[0],
+    )
+    assert {"running": True, "pid": str(pid), "why": "its page is off (status.listen: null)"} == json.loads(
+        as_json[1]
+    )
+
+
+def test_a_bad_config_is_exit_2(tmp_path):
+    (tmp_path / "config.yaml").write_text("status: {listen: yes}\n")
+    code, _, errors = asyncio.run(run("status", str(tmp_path / "config.yaml")))
+    assert 2 == code
+    assert "status.listen" in errors

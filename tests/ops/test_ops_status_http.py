@@ -1,0 +1,240 @@
+"""The status page's HTTP, health and words by themselves; sockets are real."""
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+
+import pytest
+from board import BAD, exchange, get
+
+from recorder.config import Config, Line
+from recorder.daemon import health, http
+from recorder.daemon.health import Health, span, trouble
+from recorder.daemon.http import RefusedError, Response, Server, path
+from recorder.daemon.status import NotLoopbackError, addresses
+from recorder.session import inputs
+from recorder.session.machine import Machine
+from recorder.session.status import status
+from recorder.session.timing import Timing
+
+NOON = 1_795_000_000_000_000  # a Wednesday in November 2026, 12:26 UTC: no reset of IB's
+NIGHT = NOON + 16_800 * 1_000_000  # that night at 00:06 Eastern
+CONFIG = Config(watchlist=(Line(type="stock", symbol="AAPL"), Line(type="stock", symbol="MSFT")))
+
+
+@asynccontextmanager
+async def serving(answer, own="127.0.0.1"):
+    server = Server(answer, own)
+    listening = await asyncio.get_running_loop().create_server(server.connection, "127.0.0.1", 0)
+    try:
+        yield server, listening.sockets[0].getsockname()[1]
+    finally:
+        listening.close()
+        server.close()
+        await asyncio.sleep(0)
+
+
+def echo(asked):
+    return Response(200, "text/plain", asked.encode()) if asked != "/nothing" else None
+
+
+# HTTP. ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_no_plain_get_is_refused_and_told_why():
+    async def story():
+        async with serving(echo) as (_, port):
+            return await asyncio.gather(*(exchange(port, request) for request in BAD))
+
+    answers = asyncio.run(story())
+    assert list(BAD.values()) == [int(answer.split()[1]) for answer in answers]
+    assert all(answer.partition(b"\r\n\r\n")[2].endswith(b"\n") for answer in answers)
+
+
+def test_a_request_may_come_byte_by_byte_and_its_query_is_nobodys_business():
+    request = b"GET /metrics?a=b HTTP/1.1\r\nHost: [::1]:9478\r\n\r\n"
+
+    async def story():
+        async with serving(echo) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for place in range(len(request)):
+                writer.write(request[place : place + 1])
+                await asyncio.sleep(0.001)
+            said = await reader.read()
+            writer.close()
+            return said
+
+    head, _, body = asyncio.run(story()).partition(b"\r\n\r\n")
+    assert (b"HTTP/1.1 200 OK", b"/metrics") == (head.split(b"\r\n")[0], body)
+    assert b"Content-Length: 8" in head
+    assert b"default-src 'none'" in head
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [("127.0.0.1", "::1"), ("LOCALHOST:9478", "127.0.0.1"), ("mine:1", "mine"), ("any.where", None)],
+)
+def test_it_answers_to_addresses_localhost_and_its_own_name(host, own):
+    assert "/" == path(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), own)
+
+
+def test_a_name_that_somebody_gave_to_this_address_is_refused():
+    with pytest.raises(RefusedError, match="by address"):
+        path(b"GET / HTTP/1.1\r\nhost:127.0.0.1.evil.example:9478\r\n\r\n", "127.0.0.1")
+
+
+def test_a_page_that_fails_is_an_answer_too_and_the_next_one_is_served():
+    def answer(asked):
+        if asked == "/":
+            raise ZeroDivisionError
+        return echo(asked)
+
+    async def story():
+        async with serving(answer) as (_, port):
+            return await get(port, "/"), await get(port, "/nothing"), await get(port, "/more")
+
+    failed, nothing, more = asyncio.run(story())
+    assert (500, 404, (200, "/more")) == (failed[0], nothing[0], more)
+
+
+def test_there_are_so_many_places_and_nobody_keeps_one(monkeypatch):
+    """Those who ask for much and do not read, and those who say nothing."""
+    monkeypatch.setattr(http, "MOST_SECONDS", 0.5)
+
+    async def story():
+        async with serving(lambda _: Response(200, "text/plain", bytes(20_000_000))) as (server, port):
+            idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(http.MOST_CONNECTIONS)]
+            idle[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(0.2)
+            full = len(server.open)
+            with pytest.raises((ConnectionError, IndexError)):
+                await get(port, "/")
+            await asyncio.sleep(0.6)
+            left = len(server.open)
+            for _, writer in idle:
+                writer.transport.abort()
+            return full, left
+
+    assert (http.MOST_CONNECTIONS, 0) == asyncio.run(story())
+
+
+def test_an_address_is_taken_as_written_and_a_name_only_if_it_stays_in_the_house():
+    async def story():
+        written = [
+            await addresses(one) for one in ("127.0.0.1:9478", "[::1]:1", "192.0.2.1:80", "localhost:2")
+        ]
+        with pytest.raises(NotLoopbackError, match=r"0\.0\.0\.0, which others can reach"):
+            await addresses("0:9478")  # what the resolver takes for 0.0.0.0
+        return written
+
+    *three, (localhost, _) = asyncio.run(story())
+    assert [(["127.0.0.1"], 9478), (["::1"], 1), (["192.0.2.1"], 80)] == three
+    assert set(localhost) <= {"127.0.0.1", "::1"}
+
+
+# Health. -------------------------------------------------------------------------------------------------
+
+
+class Talk:
+    """A session driven by hand."""
+
+    def __init__(self):
+        self.machine = Machine(CONFIG, iter(range(1, 1000)).__next__, Timing(), random.Random(1))
+        self.steady = 1000.0
+
+    def hear(self, given, seconds=1.0):
+        self.steady += seconds
+        self.machine.step(inputs.Now(self.steady, NOON, heard=self.steady), given)
+
+    def words(self):
+        return status(self.machine).words
+
+    def connect(self):
+        self.hear(inputs.Passed())
+        self.hear(inputs.Passed())
+        self.hear(inputs.Connected("there"))
+
+
+def test_each_phase_reads_well():
+    talk = Talk()
+    assert "connecting" == talk.words()
+    talk.hear(inputs.Passed())
+    talk.hear(inputs.NotConnected("client id 17 is in use\nWATCHDOG=trigger", 326))
+    assert "not connected: client id 17 is in use WATCHDOG=trigger, trying again" == talk.words()
+    talk.hear(inputs.Passed(), 100)
+    assert "not connected: client id 17 is in use WATCHDOG=trigger, connecting" == talk.words()
+    talk.hear(inputs.Connected("there"))
+    assert "connected, 2 streams to be asked for" == talk.words()
+    talk.hear(inputs.Said(-1, 2103, "Market data farm connection is broken:usfarm"))
+    assert "connected, usfarm down since 12:26 UTC, 2 streams to be asked for" == talk.words()
+    talk.hear(inputs.Said(-1, 1100, "lost"))
+    assert talk.words().startswith("connected to a gateway that has lost IB, usfarm down")
+    talk.hear(inputs.Stopped())
+    assert talk.words() in ("stopping", "stopped")
+
+
+def test_lines_are_told_as_they_are():
+    talk = Talk()
+    talk.connect()
+    first, second = talk.machine.streams.feeds
+    first.phase, second.phase = "recording", "recording"
+    assert "connected, 2 streams of 2 lines" == talk.words()
+    first.phase = "doubted"
+    second.phase, second.problem = "parked", "no\x1b[2J permission (354)"
+    assert "connected, 1 of 2 lines silent, 1 stream not recorded" == talk.words()
+    told = status(talk.machine)
+    assert [("silent", "no tick when one was due"), ("parked", "no [2J permission (354)")] == [
+        (one.state, one.why) for one in told.each
+    ]
+    second.phase = "waiting"  # as a line whose contract IB does not know
+    assert "connected, 1 of 2 lines silent, 1 stream not recorded" == talk.words()
+
+
+def test_an_outage_is_trouble_but_not_while_ib_resets():
+    talk = Talk()
+    talk.hear(inputs.Passed())
+    talk.hear(inputs.NotConnected("nothing listens"))
+    now = status(talk.machine)
+    assert "not connected: nothing listens, trying again" == trouble(now, None, NOON)
+    assert trouble(now, None, NIGHT) is None
+
+
+def test_connected_is_not_well_if_nothing_is_recorded_or_nothing_is_written():
+    talk = Talk()
+    talk.connect()
+    assert trouble(status(talk.machine), None, NIGHT).startswith("nothing is recorded: connected")
+    talk.machine.streams.feeds[0].phase = "recording"
+    assert trouble(status(talk.machine), None, NOON) is None
+    assert "no space" in trouble(status(talk.machine), "no space", NOON)
+
+
+def test_trouble_counts_when_it_lasts_and_is_forgotten_when_it_is_over():
+    state = Health(0.0)
+    state.see("lost", 10.0)
+    assert (True, "lost; for 10 s, which may pass") == told(state, 10.0)
+    state.see("lost in another way", 299.0)
+    assert (False, "lost in another way; for 5 min") == told(state, health.PATIENCE_SECONDS)
+    state.see(None, 301.0)
+    assert (True, "connected") == told(state, 301.0)
+    state.see("lost", 302.0)
+    assert told(state, 600.0)[0]
+
+
+def told(state, steady):
+    verdict = state.verdict("connected", steady)
+    return verdict.ok, verdict.words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7500, "2 h 05 min"),
+        (200_000, "2 d 7 h"),
+    ],
+)
+def test_a_length_of_time_reads_as_people_say_it(seconds, words):
+    assert words == span(seconds)
