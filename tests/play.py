@@ -353,7 +353,7 @@ class _Rules:
                     assert since.seq <= limit.seq, f"{action} begins after {limit}"
                 case actions.CloseGap(key):
                     self._closes(action, before, now)
-                    self._received[key] = action.until
+                    self._receive(key, action.until)
                 case actions.LookUp() | actions.Subscribe() | actions.Cancel():
                     self._send(action, now)
         self._states(before)
@@ -364,7 +364,10 @@ class _Rules:
     def _ticks(self, before, now):
         for feed, _, req, *_ in before:
             if req in now.seen and req is not None:
-                self._received[feed.key] = now.seen[req].last
+                self._receive(feed.key, now.seen[req].last)
+
+    def _receive(self, key, mark):
+        self._received[key] = max(mark, self._received.get(key, mark), key=lambda one: one.seq)
 
     def _closes(self, action, before, now):
         feed, phase, req, needs_tick, asked_at = next(one for one in before if action.key in one[0].keys)
@@ -387,6 +390,7 @@ class _Rules:
             last = self._tick_by_tick.get(con_id, float("-inf"))
             assert now.steady - last >= night.timing.tick_by_tick - 1e-9
             self._tick_by_tick[con_id] = now.steady
+        self._limits()
 
     def _states(self, before):
         night = self._night
@@ -399,7 +403,6 @@ class _Rules:
                 assert feed.key in night.gaps
         for feed in self._feeds():
             assert feed.phase != "doubted" or feed.key in night.gaps
-        self._limits()
 
     def _limits(self):
         night = self._night

@@ -99,6 +99,7 @@ class Scripted:
     def __init__(
         self,
         on_subscribed: Subscribed,
+        *,
         server_version: int | str = 178,
         ready: bytes = frame("15", "1", "DU0") + frame("9", "1", "1"),
         looked_up: LookedUp | None = None,

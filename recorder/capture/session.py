@@ -51,7 +51,8 @@ class Session:
     ) -> None:
         """A session yet to run; ``known`` reads what is recorded, so that holes can be filled; None: they are not."""
         rng = random.Random()  # noqa: S311 - jitter of the back-off
-        self.machine = Machine(config, self._new_request, timing or Timing(), rng)
+        names = tap.journal.state.names
+        self.machine = Machine(config, self._new_request, timing or Timing(), rng, names)
         self._tap = tap
         self._ledger = ledger
         self._gateway: Gateway | None = None
@@ -193,7 +194,8 @@ class Session:
                 self._ledger.ended(action.req)
             case actions.Tell():
                 own = {"stream": action.stream, "code": action.code}
-                more = {"instrument": dict(action.instrument)} if action.instrument else {}
+                more: dict[str, Any] = {"instrument": dict(action.instrument)} if action.instrument else {}
+                more |= {"title": action.title} if action.title else {}
                 self._ledger.event(action.kind, action.text, symbol=action.symbol, **own, **more)
             case actions.Say():
                 getattr(log, action.level)(action.event, **action.more)

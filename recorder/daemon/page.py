@@ -75,7 +75,8 @@ def _missing(report: Report) -> Iterator[str]:
         yield f"<h2>Not recorded: {report.status.streams - report.status.recording} of {report.status.streams}</h2>"
         every = len(max(causes.values(), key=len)) == report.status.streams
         yield _list(
-            f"<b>{'all' if every else escape(', '.join(names))}</b>: {escape(why)}" for why, names in causes.items()
+            f"<b>{'all' if every else escape(', '.join(names))}</b>: {escape(why)}"
+            for why, names in causes.items()
         )
 
 

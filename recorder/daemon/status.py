@@ -183,7 +183,10 @@ async def addresses(listen: str) -> tuple[list[str], int]:
         return [str(ipaddress.ip_address(host.strip("[]")))], int(port)
     except ValueError:
         pass
-    found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    except UnicodeError:  # a label of more than 63 characters
+        raise OSError(f"{host} can be no host's name") from None
     hosts = list(dict.fromkeys(str(one[4][0]) for one in found))
     if not _are_loopback(hosts):
         raise NotLoopbackError(

@@ -108,6 +108,8 @@ class State:
         live: request ids that are subscribed now.
         gaps: (line, stream) to its open gap.
         unfilled: (line, stream, seq_start) to a closed gap that is still to be filled.
+        names: what a continuous future is called in the data, by what the watchlist calls it: the name that IB's
+            first answer gave stays when it stands for another contract.
     """
 
     hello: bool = True
@@ -115,6 +117,7 @@ class State:
     live: set[int] = field(default_factory=set)
     gaps: dict[tuple[str, str], Gap] = field(default_factory=dict)
     unfilled: dict[tuple[str, str, int], Unfilled] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def apply(self, record: dict[str, Any]) -> None:
         """Fold one control record in. Records that change nothing here are ignored."""
@@ -136,11 +139,16 @@ class State:
                 gap = Gap(**{name: record[name] for name in Gap.__slots__})
                 self.gaps[gap.symbol, gap.stream] = gap
             case "gap_end":
-                self.gaps.pop((record["symbol"], record["stream"]), None)
-                if record["stream"] in FILLABLE_STREAMS and record["reason"] in FILLABLE_REASONS:
-                    self._to_fill(Unfilled.of(record))
+                self._end_gap(record)
+            case "qualified":
+                self.names |= {record["title"]: record["symbol"]} if record.get("title") else {}
             case "backfill":
                 self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
+
+    def _end_gap(self, record: dict[str, Any]) -> None:
+        self.gaps.pop((record["symbol"], record["stream"]), None)
+        if record["stream"] in FILLABLE_STREAMS and record["reason"] in FILLABLE_REASONS:
+            self._to_fill(Unfilled.of(record))
 
     def _to_fill(self, gap: Unfilled) -> None:
         kept = [one for one in self.unfilled.values() if one.ts_end >= gap.ts_end - KEPT_MICROS]
@@ -160,11 +168,12 @@ class State:
             "live": sorted(self.live),
             "gaps": [asdict(gap) for gap in self.gaps.values()],
             "unfilled": [asdict(gap) for gap in self.unfilled.values()],
+            "names": self.names,
         }
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any]) -> "State":
-        """The state that ``snapshot`` was taken of; one of an older version knows nothing of ``unfilled``."""
+        """The state that ``snapshot`` was taken of; one of an older version knows no ``unfilled`` and ``names``."""
         gaps = [Gap(**gap) for gap in snapshot["gaps"]]
         unfilled = [Unfilled(**gap) for gap in snapshot.get("unfilled", ())]
         return cls(
@@ -173,4 +182,5 @@ class State:
             live=set(snapshot["live"]),
             gaps={(gap.symbol, gap.stream): gap for gap in gaps},
             unfilled={gap.key: gap for gap in unfilled},
+            names=dict(snapshot.get("names", {})),
         )

@@ -95,7 +95,7 @@ class CloseGap:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A row of ``events``."""
+    """A row of ``events``; ``title`` is what the watchlist calls a line whose name outlives its contract."""
 
     kind: str
     text: str | None = None
@@ -103,6 +103,7 @@ class Tell:
     stream: str | None = None
     code: int | None = None
     instrument: Mapping[str, Any] | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ _UNKNOWN_TIMES = 4.0
 _STRETCH = 4.0
 """Patience with a line grows by this much each time that it was renewed and did not come alive."""
 
+_MOST_STRETCHES = 16
+"""Far beyond what ``Timing.slow`` allows, and still a number after weeks in vain."""
+
 Phase = Literal["waiting", "asked", "recording", "doubted", "parked", "over_limit"]
 
 
@@ -38,6 +41,7 @@ class Feed:
     """The state of one stream.
 
     Attributes:
+        added: where it joined the watchlist.
         phase: see above; ``over_limit``: IB's limits leave no room for it.
         due: when it may be asked for (waiting, parked) or must have ticked (doubted), on the steady clock.
         req: the request it comes under, or came under last.
@@ -59,6 +63,7 @@ class Feed:
 
     entry: Entry
     stream: Stream
+    added: Mark
     phase: Phase = "waiting"
     due: float = 0.0
     req: int | None = None
@@ -85,7 +90,8 @@ class Feed:
     @property
     def keys(self) -> tuple[Key, ...]:
         """The same, and what it was called before its name was known."""
-        alias = (self.entry.line.title, self.stream.kind)
+        line = self.entry.line
+        alias = (line.label or line.title, self.stream.kind)
         return (self.key,) if alias == self.key else (self.key, alias)
 
     @property
@@ -157,4 +163,4 @@ class Feed:
 
 def _stretched(seconds: float, strikes: int, timing: Timing) -> float:
     """What has been renewed in vain is renewed more and more rarely."""
-    return min(seconds * _STRETCH**strikes, max(seconds, timing.slow))
+    return min(seconds * _STRETCH ** min(strikes, _MOST_STRETCHES), max(seconds, timing.slow))

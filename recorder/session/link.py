@@ -138,7 +138,7 @@ class Link:
     def _keep_alive(self, now: Now) -> None:
         """Ask for the time when nothing comes; two misses mean that nobody is there."""
         beat = self._settings.heartbeat_seconds
-        if now.steady - now.heard < beat:
+        if now.steady < now.heard + beat:
             self._misses = 0
             self.due = now.heard + beat
         elif now.steady < self.due:

@@ -84,7 +84,10 @@ class Lookups:
     def _qualified(self, entry: Entry) -> None:
         assert entry.details is not None
         row = contracts.instrument(entry.details, entry.name)
-        self._do(Tell("qualified", contracts.candidate(entry.details), entry.name, instrument=row))
+        title = entry.line.title if entry.line.type == "continuous_future" else None
+        self._do(
+            Tell("qualified", contracts.candidate(entry.details), entry.name, instrument=row, title=title)
+        )
 
     def _failed(self, entry: Entry, now: Now, problem: str, code: int | None) -> Outcome:
         """A line that is known already stays as it is: its subscriptions show whether it still lives."""

@@ -7,7 +7,7 @@ Rules:
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -48,18 +48,23 @@ class Machine:
     """
 
     def __init__(
-        self, config: Config, new_request: Callable[[], int], timing: Timing, rng: random.Random
+        self,
+        config: Config,
+        new_request: Callable[[], int],
+        timing: Timing,
+        rng: random.Random,
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        """A session yet to begin; ``names`` as in ``Watchlist``."""
         self._actions: list[Action] = []
         self._do = self._actions.append
         timing = replace(timing, least=config.gateway.heartbeat_seconds)
         self._timing = timing
         self._slot = 0.0
-        self._begun: Now | None = None
         settings = config.gateway
         delayed = settings.market_data_type.startswith("delayed")
         self.config = config
-        self.watchlist = Watchlist(config)
+        self.watchlist = Watchlist(config, names=names)
         self.link = Link(settings, timing, rng, self._do)
         self.streams = Streams(new_request, timing, self._do)
         self.watch = Watch(self.streams, timing, self._do, wants_delayed=delayed)
@@ -67,8 +72,7 @@ class Machine:
 
     def step(self, now: Now, given: Input) -> list[Action]:
         """React; returns what is to be done, in this order."""
-        if self._begun is None:
-            self._begun = now
+        if not self.streams.feeds:
             self.streams.arrange(self.config, self.watchlist, now)
         self.watch.see(now)
         self._take(now, given)
@@ -111,6 +115,8 @@ class Machine:
     # The connection. -----------------------------------------------------------------------------------------
 
     def _connected(self, now: Now, where: str) -> None:
+        if self.link.phase != "connecting":
+            return  # told to stop meanwhile: it is dropped as soon as that is due
         self.link.connected(now, where)
         self._lookups.begin(self.watchlist.entries, now)
         self._do(AskDataType())
@@ -119,17 +125,18 @@ class Machine:
             feed.due = now.steady
 
     def _not_connected(self, now: Now, given: NotConnected) -> None:
-        """What has never been asked for is missing since the recorder began."""
-        assert self._begun is not None
-        self.streams.miss(self._begun.here)
+        if self.link.phase not in ("connecting", "leaving"):
+            return
+        self.streams.miss()
         self.watch.forget()
         self.link.not_connected(now, given.reason, given.code)
 
     def _lose(self, now: Now, reason: str) -> None:
-        assert self._begun is not None
+        if self.link.phase not in ("online", "leaving"):
+            return
         leaving = self.link.phase == "leaving"
         self.streams.lose(now, "restart" if leaving else "disconnected")
-        self.streams.miss(self._begun.here)
+        self.streams.miss()
         self._lookups.end(self.watchlist.entries)
         self.watch.forget()
         if not leaving:
@@ -148,15 +155,17 @@ class Machine:
         feed = self.streams.of(said.req)
         if feed is not None:
             self.watch.said_of(feed, now, said)
-        elif said.req < 0 and said.code != codes.CLIENT_ID_IN_USE:
+        elif said.req < 0 and said.code != codes.CLIENT_ID_IN_USE and self.link.phase != "offline":
             self.watch.said_of_ib(now, said)
 
     def _reroute(self, now: Now, given: Rerouted) -> None:
         feed = self.streams.of(given.req)
         place = (given.con_id, given.exchange)
         if feed is not None and feed.elsewhere != place:
+            again = feed.elsewhere is not None  # two places that point at each other are no loop either
             feed.elsewhere = place
             self.streams.renew(feed, now, "rerouted")
+            feed.due += self._timing.passing if again else 0.0
 
     def _answered(self, now: Now, given: Answered) -> None:
         outcome = self._lookups.answered(self.watchlist, now, given)

@@ -130,7 +130,8 @@ class Streams:
     def doubt(self, feed: Feed, now: Now, reason: str, code: int) -> None:
         """It may be dead; its next tick will show."""
         self._open_gap(feed, now, reason, code)
-        feed.phase, feed.due, feed.suspect, feed.needs_tick = "doubted", float("inf"), None, True
+        feed.phase, feed.due = "doubted", now.steady + self._timing.slow
+        feed.suspect, feed.needs_tick = None, True
 
     def park(self, feed: Feed, now: Now, code: int, text: str) -> None:
         """The gateway will send nothing for it: ask again later."""
@@ -160,10 +161,12 @@ class Streams:
             feed.req = None
             feed.phase = "over_limit" if feed.phase == "over_limit" else "waiting"
 
-    def miss(self, since: Mark, reason: str = "not_subscribed", code: int | None = None) -> None:
-        """Nothing can be asked for: what has never been is missing from there on."""
+    def miss(
+        self, since: Mark | None = None, reason: str = "not_subscribed", code: int | None = None
+    ) -> None:
+        """Nothing can be asked for: what has never been is missing from there on, or since it joined the watchlist."""
         for feed in self.feeds:
-            self._do(OpenGap(feed.key, since, reason, code))
+            self._do(OpenGap(feed.key, since or feed.added, reason, code))
 
     def _open_gap(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
         self._do(OpenGap(feed.key, feed.since(now, self._timing), reason, code))
@@ -188,7 +191,7 @@ class Streams:
         for verdict in verdicts:
             entry = watchlist.entries[verdict.line]
             key = (id(entry), request(verdict.stream))
-            self.feeds.append(before.pop(key) if key in before else Feed(entry, verdict.stream))
+            self.feeds.append(before.pop(key) if key in before else Feed(entry, verdict.stream, now.here))
         for gone in before.values():
             self.give_up(gone, now, "not_subscribed")
         for feed, verdict in zip(self.feeds, verdicts, strict=True):

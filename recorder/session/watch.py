@@ -56,16 +56,17 @@ class Watch:
             if feed is None:
                 continue  # cancelled or refused since; what still comes is recorded all the same
             feed.saw(seen, now, self._timing)
-            if feed.phase in ("asked", "doubted") and self._is_believable(feed):
+            if feed.phase in ("asked", "doubted") and self._is_believable(feed, now):
                 self._streams.receive(feed, seen.first)
 
-    def _is_believable(self, feed: Feed) -> bool:
+    def _is_believable(self, feed: Feed, now: Now) -> bool:
         """Whether a tick can be more than one that was under way when IB was lost, or a picture of yesterday."""
         if feed.phase == "asked":
             return not self.hangs_on_a_farm(feed) or feed.last_at - feed.asked_at >= self._timing.burst
-        if self.lost_since is not None and feed.last_at - self.lost_since < self._timing.lost_in_flight:
-            return False
-        self.lost_since = None
+        if self.lost_since is not None:
+            if feed.last_at - self.lost_since < self._timing.lost_in_flight:
+                return False
+            self._found(now)
         return True
 
     # What the gateway says. ----------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ class Watch:
         elif meaning.verdict == "anew":
             feed.strikes += 1
             self._streams.renew(feed, now, meaning.reason, said.code)
-            feed.due = now.steady + (feed.strikes - 1) * self._timing.passing
+            feed.due = now.steady + min((feed.strikes - 1) * self._timing.passing, self._timing.slow)
         elif meaning.verdict == "watch":
             feed.watch = (said.code, now.steady + self._timing.watch)
         elif meaning.verdict == "delayed" and not self.wants_delayed:
@@ -98,8 +99,7 @@ class Watch:
                 self._streams.doubt(feed, now, "disconnected", said.code)
             self._streams.miss(now.here, "disconnected", said.code)
         elif said.code == codes.DATA_KEPT:
-            self.lost_since = None
-            self._await_ticks(now)
+            self._found(now)
         elif said.code == codes.DATA_LOST:
             self.lost_since = None
             for feed in self._streams.live():
@@ -117,11 +117,17 @@ class Watch:
             self._judge_suspects(now, farm)
             self._await_ticks(now)
 
+    def _found(self, now: Now) -> None:
+        """The gateway has IB again."""
+        self.lost_since = None
+        self._await_ticks(now)
+
     def _await_ticks(self, now: Now) -> None:
         """What is said to be back is not believed: each line must tick within its own measure."""
         for feed in self._streams.feeds:
-            if feed.phase == "doubted" and not self.hangs_on_a_farm(feed):
-                feed.due = now.steady + feed.doubt(self._timing)
+            if feed.phase == "doubted":
+                hangs = self.hangs_on_a_farm(feed)
+                feed.due = now.steady + (self._timing.slow if hangs else feed.doubt(self._timing))
 
     def _suspect(self, farm: str) -> None:
         for feed in self._streams.live():
@@ -154,10 +160,18 @@ class Watch:
         for farm in {feed.suspect for feed in self._streams.feeds if feed.suspect}:
             if now.steady >= self.farms.broke[farm] + self._timing.farm:
                 self._judge_suspects(now, farm)
+        if self.lost_since is not None and now.steady - self.lost_since >= self._timing.slow:
+            self._see_for_oneself(now)
         for feed in self._streams.feeds:
             feed.mind_hours(now)
             if self.lost_since is None and feed.live:
                 self._check_one(feed, now)
+
+    def _see_for_oneself(self, now: Now) -> None:
+        """Nobody says that IB is back, and perhaps nobody ever will: ask, and believe ticks alone."""
+        self._found(now)
+        for feed in self._streams.feeds:
+            feed.needs_tick = True
 
     def _check_one(self, feed: Feed, now: Now) -> None:
         closed = feed.is_closed(now)
@@ -172,7 +186,7 @@ class Watch:
         elif not closed and feed.is_silent(now, self._timing):
             if not self.hangs_on_a_farm(feed):
                 self._silent(feed, now)
-            elif feed.phase == "recording":
+            else:
                 self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
 
     def _silent(self, feed: Feed, now: Now) -> None:

@@ -89,12 +89,17 @@ class Entry:
 class Watchlist:
     """The entries of a config's lines; what ``before`` knew of the same contracts under the same names is kept.
 
+    ``names`` are those that continuous futures had when the recorder ran before, by what the watchlist calls them.
+
     Attributes:
         entries: in the config's order.
         identities: what makes each line that line.
     """
 
-    def __init__(self, config: Config, before: "Watchlist | None" = None) -> None:
+    def __init__(
+        self, config: Config, before: "Watchlist | None" = None, names: Mapping[str, str] | None = None
+    ) -> None:
+        self._names: dict[str, str] = before._names if before else dict(names or {})  # noqa: SLF001 - its own kind
         known = dict(zip(before.identities, before.entries, strict=True)) if before else {}
         self.identities: Sequence[Hashable] = identities(config)
         self.entries: list[Entry] = []
@@ -124,9 +129,10 @@ class Watchlist:
 
     def _name(self, entry: Entry, found: Details) -> str:
         title = entry.line.title
-        names = (
-            (title,) if self._stands_for_another(entry.line) else (contracts.name(entry.line, found), title)
-        )
+        earlier = self._names.get(title) if entry.line.type == "continuous_future" else None
+        names = (entry.line.label or earlier or contracts.name(entry.line, found), title)
+        if self._stands_for_another(entry.line):
+            names = (title, title)
         taken = {
             other.line.label or other.name
             for other in self.entries

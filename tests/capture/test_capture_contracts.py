@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from recorder.capture.survey import survey
+from recorder.config import Config, Line
+from recorder.journal.state import State
 from recorder.session import contracts
 from recorder.session.contracts import DetailsError
-from recorder.capture.survey import survey
 from recorder.session.watchlist import UnfitError, Watchlist
-from recorder.config import Config, Line
 from recorder.simulator import Simulator
 from recorder.wire.layouts import frame
 
@@ -99,8 +100,8 @@ def test_an_ambiguous_line_names_its_candidates():
     line = Line(type="stock", symbol="AAPL")
     one = dict(zip(("con_id", "symbol", "sec_type", "currency"), ("1", "AAPL", "STK", "USD"), strict=True))
     two = one | {"con_id": "2", "currency": "MXN"}
+    watchlist = Watchlist(Config(watchlist=(line,)))
     with pytest.raises(UnfitError, match=r"ambiguous, 2 contracts fit: con_id 1: .*; con_id 2: STK AAPL MXN"):
-        watchlist = Watchlist(Config(watchlist=(line,)))
         watchlist.resolve(watchlist.entries[0], [one, two])
 
 
@@ -112,3 +113,21 @@ def test_an_unknown_line_says_what_ib_said():
 
     (answer,) = asyncio.run(story())
     assert "No security definition has been found" in answer.problem
+
+
+def test_a_continuous_future_keeps_its_name_when_it_rolls_and_when_the_recorder_starts_again():
+    line = Line(type="continuous_future", symbol="ES", exchange="CME")
+    december = {"con_id": "1", "sec_type": "CONTFUT", "local_symbol": "ESZ6"}
+    march = {"con_id": "2", "sec_type": "CONTFUT", "local_symbol": "ESH7"}
+    config = Config(watchlist=(line,))
+    watchlist = Watchlist(config)
+    entry = watchlist.entries[0]
+    watchlist.resolve(entry, [december])
+    watchlist.resolve(entry, [march])
+    assert ("ESZ6", 2) == (entry.name, entry.con_id)
+    state = State()
+    state.apply({"kind": "qualified", "symbol": entry.name, "title": line.title})
+    again = Watchlist(config, names=State.restore(state.snapshot()).names)
+    again.resolve(again.entries[0], [march])
+    assert "ESZ6" == again.entries[0].name
+    assert "ESZ6" == Watchlist(config, again).entries[0].name

@@ -7,18 +7,22 @@ from contextlib import asynccontextmanager
 import pytest
 from board import BAD, exchange, get
 
+from recorder.capture.tap import Tap
 from recorder.config import Config, Line
 from recorder.daemon import health, http
 from recorder.daemon.health import Health, span, trouble
 from recorder.daemon.http import RefusedError, Response, Server, path
-from recorder.daemon.status import NotLoopbackError, addresses
+from recorder.daemon.report import Flush
+from recorder.daemon.status import Board, NotLoopbackError, addresses
+from recorder.journal import folder
+from recorder.journal.writer import Journal
 from recorder.session import inputs
 from recorder.session.machine import Machine
 from recorder.session.status import status
 from recorder.session.timing import Timing
 
-NOON = 1_795_000_000_000_000  # a Wednesday in November 2026, 12:26 UTC: no reset of IB's
-NIGHT = NOON + 16_800 * 1_000_000  # that night at 00:06 Eastern
+NOON = 1_795_003_600_000_000  # a Wednesday in November 2026, 12:06 UTC: no reset of IB's
+NIGHT = NOON + 17 * 3_600_000_000  # that night at 00:06 Eastern
 CONFIG = Config(watchlist=(Line(type="stock", symbol="AAPL"), Line(type="stock", symbol="MSFT")))
 
 
@@ -123,6 +127,8 @@ def test_an_address_is_taken_as_written_and_a_name_only_if_it_stays_in_the_house
         written = [
             await addresses(one) for one in ("127.0.0.1:9478", "[::1]:1", "192.0.2.1:80", "localhost:2")
         ]
+        with pytest.raises(OSError, match="no host's name"):
+            await addresses(f"{'a' * 70}:80")
         with pytest.raises(NotLoopbackError, match=r"0\.0\.0\.0, which others can reach"):
             await addresses("0:9478")  # what the resolver takes for 0.0.0.0
         return written
@@ -130,6 +136,34 @@ def test_an_address_is_taken_as_written_and_a_name_only_if_it_stays_in_the_house
     *three, (localhost, _) = asyncio.run(story())
     assert [(["127.0.0.1"], 9478), (["::1"], 1), (["192.0.2.1"], 80)] == three
     assert set(localhost) <= {"127.0.0.1", "::1"}
+
+
+def test_a_page_that_breaks_ends_alone(tmp_path):
+    tap = Tap(Journal(tmp_path, folder.create(tmp_path), fsync_seconds=0, clock=lambda: NOON), lambda: None)
+    board = Board(tmp_path, None, tap, lambda: None)  # nothing to look at: the first look fails
+    asyncio.run(asyncio.wait_for(board.show("127.0.0.1:0"), 5))
+    tap.journal.close()
+
+
+def test_a_report_is_made_once_however_often_it_is_asked_for(tmp_path):
+    tap = Tap(Journal(tmp_path, folder.create(tmp_path), fsync_seconds=0, clock=lambda: NOON), lambda: None)
+    board = Board(tmp_path, Talk().machine, tap, lambda: Flush(NOON, 1.5, "no space"))
+    first, second = board.answer("/metrics"), board.answer("/metrics")
+    told = board.report()
+    tap.journal.close()
+    assert first is second
+    assert b"ib_recorder_flush_failed 1\n" in first.body
+    assert (NOON, 1, 0) == (told.flush.at, len(folder.segments(tmp_path)), told.journal.waiting)
+
+
+def test_names_in_metrics_are_escaped(tmp_path):
+    tap = Tap(Journal(tmp_path, folder.create(tmp_path), fsync_seconds=0, clock=lambda: NOON), lambda: None)
+    talk = Talk()
+    talk.connect()
+    talk.hear(inputs.Said(-1, 2103, 'Market data farm connection is broken:us"far\\m'))
+    body = Board(tmp_path, talk.machine, tap, lambda: None).answer("/metrics").body
+    tap.journal.close()
+    assert rb'ib_recorder_farm_down{farm="us\"far\\m"} 1' in body.splitlines()
 
 
 # Health. -------------------------------------------------------------------------------------------------
@@ -166,7 +200,7 @@ def test_each_phase_reads_well():
     talk.hear(inputs.Connected("there"))
     assert "connected, 2 streams to be asked for" == talk.words()
     talk.hear(inputs.Said(-1, 2103, "Market data farm connection is broken:usfarm"))
-    assert "connected, usfarm down since 12:26 UTC, 2 streams to be asked for" == talk.words()
+    assert "connected, usfarm down since 12:06 UTC, 2 streams to be asked for" == talk.words()
     talk.hear(inputs.Said(-1, 1100, "lost"))
     assert talk.words().startswith("connected to a gateway that has lost IB, usfarm down")
     talk.hear(inputs.Stopped())

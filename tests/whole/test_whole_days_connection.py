@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import psutil
 import pytest
-from daemon import start, table, until, write_config
+from daemon import start, table, until
 from hurried import hurried
 from numbered import Market, assert_whole, configured, events, gaps, level1, recorded
-from scripted import Scripted, contract_details, scripted
+from scripted import Scripted
 
 from recorder.wire.layouts import frame
 
