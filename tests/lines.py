@@ -216,13 +216,14 @@ def events(root: Path, kind: str, symbol: str | None = None) -> pd.DataFrame:
     return found if symbol is None else found[found["symbol"] == symbol]
 
 
-def surrounds(root: Path, key: Key, gap: pd.Series) -> bool:
-    """Whether a gap reaches from the last tick before it to the first one behind it, by number and by time."""
-    received = rows(root, key)
-    before = received[received["seq"] <= gap["seq_start"]].iloc[-1]
-    after = received[received["seq"] > gap["seq_start"]].iloc[0]
+def surrounds(root: Path, key: Key, gap: pd.Series, under_way: int = 0) -> bool:
+    """Whether a gap reaches from a tick to the next, by number and by time.
+
+    ``under_way``: so many may have come in between, sent before the gateway knew that they are not wanted.
+    """
+    marks = [tuple(mark) for mark in rows(root, key)[["seq", "ts"]].to_numpy().tolist()]
     begin, end = (gap["seq_start"], gap["ts_start"]), (gap["seq_end"], gap["ts_end"])
-    return begin == (before["seq"], before["ts"]) and end == (after["seq"], after["ts"])
+    return begin in marks and end in marks and marks.index(end) - marks.index(begin) - 1 <= under_way
 
 
 def prove_whole(root: Path, market: Market) -> None:

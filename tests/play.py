@@ -51,7 +51,13 @@ def config(*lines, **gateway):
 
 def details(symbol, con_id, *, hours="", zone="US/Eastern", **more):
     """Contract details as ``session.contracts.details`` reads them."""
-    told = {"symbol": symbol, "sec_type": "STK", "con_id": str(con_id), "local_symbol": symbol, "currency": "USD"}
+    told = {
+        "symbol": symbol,
+        "sec_type": "STK",
+        "con_id": str(con_id),
+        "local_symbol": symbol,
+        "currency": "USD",
+    }
     return told | {"exchange": "SMART", "liquid_hours": hours, "time_zone": zone} | more
 
 
@@ -114,7 +120,7 @@ class Night:
     @property
     def wall(self):
         """Microseconds since 1970."""
-        return self.wall_at_0 + round(self.now * 1e6)
+        return self._wall_of(self.now)
 
     def give(self, given, *, nonsense=False):
         """Something happens now; returns what was done. ``nonsense``: also what no shell would hand over now."""
@@ -203,28 +209,38 @@ class Night:
 
     def _pass(self, at):
         self.now = max(at, self.now)
-        if self.kind and self.connected:
-            for req in self.streams:
-                ticks = int((self.now - self._fed_at[req]) / self.every)
+        for req in self.streams:
+            ticks = int((self.now - self._fed_at[req]) / self.every) if self.kind else 0
+            if ticks:
+                first = self._fed_at[req] + self.every
                 self._fed_at[req] += ticks * self.every
-                self._came(req, ticks)
+                self._came(req, ticks, first, self._fed_at[req])
+            elif not self.kind:
+                self._fed_at[req] = self.now
 
     def _tick(self, ticks):
-        for req, wanted in self.streams.items():
-            if self.keys[req] == (ticks.name, ticks.stream) and wanted.stream == ticks.stream:
-                self._came(req, ticks.count)
+        for req in self.streams:
+            if self.keys[req] == (ticks.name, ticks.stream):
+                self._came(req, ticks.count, self.now, self.now)
 
-    def _came(self, req, ticks):
-        if not ticks:
-            return
-        self._bytes()
-        first, last = Mark(self.wall, self.seq + 1), Mark(self.wall, self.seq + ticks)
+    def _came(self, req, ticks, first_at, last_at):
+        """Ticks of one stream; within a step their numbers may not be in the order of their times."""
+        first, last = (
+            Mark(self._wall_of(first_at), self.seq + 1),
+            Mark(self._wall_of(last_at), self.seq + ticks),
+        )
+        self.heard, self.last_ts = max(self.heard, last_at), last.ts
         self.seq += ticks
         before = self.seen.get(req)
-        self.seen[req] = Seen(before.count + ticks, before.first, last) if before else Seen(ticks, first, last)
+        self.seen[req] = (
+            Seen(before.count + ticks, before.first, last) if before else Seen(ticks, first, last)
+        )
 
     def _bytes(self):
         self.heard, self.last_ts = self.now, self.wall
+
+    def _wall_of(self, at):
+        return self.wall_at_0 + round(at * 1e6)
 
     def _happens(self, given):
         """The shell's part in what comes in; False: it would never hand that over now."""
@@ -348,7 +364,9 @@ class _Rules:
         ends = isinstance(given, inputs.Lost | inputs.Stopped)
         for action in done:
             match action:
-                case actions.OpenGap(key, since) if self._night.gaps.get(key) is action and key in self._received:
+                case actions.OpenGap(key, since) if (
+                    self._night.gaps.get(key) is action and key in self._received
+                ):
                     limit = now.last_bytes if ends else self._received[key]
                     assert since.seq <= limit.seq, f"{action} begins after {limit}"
                 case actions.CloseGap(key):
@@ -367,6 +385,8 @@ class _Rules:
                 self._receive(feed.key, now.seen[req].last)
 
     def _receive(self, key, mark):
+        if key not in self._ever:
+            return  # what a stream was called before its name was known
         self._received[key] = max(mark, self._received.get(key, mark), key=lambda one: one.seq)
 
     def _closes(self, action, before, now):
@@ -384,7 +404,9 @@ class _Rules:
         if not isinstance(action, actions.Subscribe) or not night.connected:
             return
         self._ever.add(action.key)
-        assert [action.key] == [key for req, key in night.keys.items() if req in night.streams and key == action.key]
+        assert [action.key] == [
+            key for req, key in night.keys.items() if req in night.streams and key == action.key
+        ]
         con_id, kind = action.subscription.con_id, action.subscription.stream
         if kind in TICK_BY_TICK:
             last = self._tick_by_tick.get(con_id, float("-inf"))

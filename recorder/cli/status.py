@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def status(path: Path | None, *, as_json: bool) -> int:
         return _without_page(root, str(error), as_json=as_json)
     if as_json:
         sys.stdout.write(json.dumps(said, indent=1) + "\n")
+    elif said.get("version") != version(PROGRAM):
+        sys.stdout.write(f"running, as another version than this command: {said.get('words')}\n")
     else:
         _show(said)
     return 0
@@ -77,8 +80,8 @@ def ask(listen: str | None, root: Path | None) -> Said:
         raise NoAnswerError(f"another program answers on {listen}") from None
     if not isinstance(said, dict) or said.get("program") != PROGRAM:
         raise NoAnswerError(f"another program answers on {listen}")
-    if root is not None and Path(str(said["root"])).resolve() != root:
-        raise NoAnswerError(f"the recorder of {said['root']} answers on {listen}")
+    if root is not None and Path(str(said.get("root"))).resolve() != root:
+        raise NoAnswerError(f"the recorder of {said.get('root')} answers on {listen}")
     return said
 
 
@@ -150,9 +153,7 @@ def _lines(said: Said) -> Table:
     table.add_column("why", overflow="fold")
     for one in said["each"]:
         gap = since.get((one["line"], one["stream"]))
-        why = ", ".join(
-            filter(None, (one["why"], gap and f"gap ({gap['reason']}) for {_ago(said, gap['since'], '')}"))
-        )
+        why = one["why"] + (f"; gap for {_ago(said, gap['since'], '')}" if gap else "")
         state = "closed" if one["closed"] and one["state"] == "recording" else one["state"]
         shown = state if one["state"] == "recording" else f"[red]{state}[/]"
         last = _ago(said, one["last_tick"])

@@ -22,9 +22,6 @@ MOST_CONNECTIONS = 8
 MOST_BYTES = 8192
 MOST_SECONDS = 5.0
 
-_LINGER_SECONDS = 0.5
-"""A client that is refused before it has said all hears why, if it reads by then."""
-
 _REQUEST = re.compile(
     rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r\n((?:[!#-'*+.^-z|~\w-]+:[^\r\n\0]*\r\n)*)\r\n", re.ASCII
 )
@@ -136,11 +133,9 @@ class _Connection(asyncio.Protocol):
             return
         self._server.open.add(transport)
         self._transport = transport
-        self._cut_in(MOST_SECONDS)
+        self._timer = asyncio.get_running_loop().call_later(MOST_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        if self._transport is None:
-            return
         self._head += data
         if len(self._head) > MOST_BYTES:
             self._send(refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "a request is shorter here"))
@@ -155,21 +150,9 @@ class _Connection(asyncio.Protocol):
 
     def _send(self, response: Response) -> None:
         """The timer goes on: who does not read is cut off too."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.pause_reading()
-        transport.write(encoded(response))
-        if 400 <= response.status < 500:
-            self._cut_in(_LINGER_SECONDS)  # closed with something unread, TCP would throw away the answer
-        else:
-            transport.close()
-
-    def _cut_in(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._transport is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+        assert self._transport is not None
+        self._transport.write(encoded(response))
+        self._transport.close()
 
 
 def refusal(status: HTTPStatus, words: str) -> Response:

@@ -16,6 +16,9 @@ from recorder.session.streams import Streams
 from recorder.session.timing import Timing
 from recorder.wire import codes
 
+_STALLED_TIMES = 4.0
+"""A check that comes so much later than due says nothing of the lines."""
+
 
 class Watch:
     """The judgement on the streams.
@@ -154,9 +157,12 @@ class Watch:
 
     def check(self, now: Now) -> None:
         """Is anybody silent who should not be?"""
-        if now.steady - self._checked < self._timing.check:
+        late = now.steady - self._checked
+        if late < self._timing.check:
             return
         self._checked = now.steady
+        if late > _STALLED_TIMES * self._timing.check:
+            return  # the recorder itself stood still: what came meanwhile has not been read yet
         for farm in {feed.suspect for feed in self._streams.feeds if feed.suspect}:
             if now.steady >= self.farms.broke[farm] + self._timing.farm:
                 self._judge_suspects(now, farm)

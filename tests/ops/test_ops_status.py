@@ -33,9 +33,17 @@ async def shown(folder, *lines):
     port = free_port()
     async with scripted(answered) as gateway:
         config = write_shown(folder, gateway.port, *lines, listen=f"127.0.0.1:{port}")
-        async with impatient(config):
+        async with impatient(config) as (process, _):
             await told(port, lambda found: found["phase"] == "online" and not waiting(found))
             yield gateway, port
+            process.terminate()
+            await until(lambda: not is_open(port))
+            assert process.returncode is None  # it has still to write everything out
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def waiting(found):
@@ -117,7 +125,7 @@ def test_a_port_that_is_taken_is_a_warning_and_tried_again(tmp_path):
                 port = taken.getsockname()[1]
                 config = write_shown(tmp_path, gateway.port, AAPL, listen=f"127.0.0.1:{port}")
                 recorder = impatient(config)
-                said = await recorder.__aenter__()
+                _, said = await recorder.__aenter__()
                 await until(lambda: gateway.conversations and gateway.conversations[0].asked)
                 await asyncio.sleep(1.5)
             await told(port, lambda found: found["messages"])
@@ -132,7 +140,7 @@ def test_a_port_that_is_taken_is_a_warning_and_tried_again(tmp_path):
 
 def test_an_address_that_others_can_reach_is_warned_of_and_a_port_can_be_any(tmp_path):
     async def story():
-        async with impatient(write_shown(tmp_path, free_port(), AAPL, listen="0.0.0.0:0")) as said:
+        async with impatient(write_shown(tmp_path, free_port(), AAPL, listen="0.0.0.0:0")) as (_, said):
             await until(lambda: any("http://" in line for line in said))
             (port,) = re.findall(r"http://0\.0\.0\.0:(\d+)/", "".join(said))
             return said, await exchange(int(port), b"GET /healthz HTTP/1.1\r\nHost: recorder.lan\r\n\r\n")

@@ -69,6 +69,22 @@ def test_another_program_at_its_address_is_told_from_it(tmp_path, banner):
     assert 1 == len(errors.splitlines())
 
 
+def test_a_recorder_of_another_version_is_understood_as_far_as_it_goes(tmp_path):
+    async def speak(reader, writer):
+        await reader.readline()
+        said = {"program": "ib-recorder", "version": "9", "root": str(tmp_path / "data"), "words": "all new"}
+        writer.write(f"HTTP/1.1 200 OK\r\n\r\n{json.dumps(said)}".encode())
+        writer.close()
+
+    async def story():
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            return await run("status", str(write_shown(tmp_path, 4002, AAPL, listen=f"127.0.0.1:{port}")))
+
+    assert (0, "running, as another version than this command: all new\n", "") == asyncio.run(story())
+
+
 def test_with_its_page_off_the_lock_tells_whether_it_runs(tmp_path):
     async def story():
         config = write_config(tmp_path, free_port(), AAPL)

@@ -1,9 +1,12 @@
 """Whatever happens, in whatever order: what holds in every night (``play``), and that every night has a way on."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from play import SHORT, Night, Ticks, config, details, future, line
 
+from recorder.config.difference import difference, recorded
 from recorder.config.limits import budget
 from recorder.session import actions, inputs
 from recorder.session.status import status
@@ -27,7 +30,7 @@ CONTRACTS = {
 FARMS = ("Market data farm connection is broken:usfarm", "Market data farm is OK:eufarm", "usfarm", "a:", "")
 CODES = (*codes.MEANINGS, *codes.FARMS_BROKEN, *codes.FARMS_OK, 1100, 1101, 1102, 2110, 326, 162, 502)
 
-many = settings(max_examples=40, deadline=None, database=None, report_multiple_bugs=False)
+many = settings(max_examples=60, deadline=None, database=None, report_multiple_bugs=False)
 
 configs = st.builds(
     lambda lines, most: config(*lines, max_lines=most, **FAST),
@@ -66,26 +69,34 @@ def happen(night, thing):
             night.play(seconds)
         case "late", seconds:
             night.late(seconds)
-        case "ticks", nth, count:
-            if night.streams:
-                night.give(Ticks(*night.keys[_nth(night, nth)], count))
-        case "forget", nth:
-            night.streams.pop(_nth(night, nth), None)
-        case ("said" | "ib") as whose, nth, code, text:
-            night.give(inputs.Said(-1 if whose == "ib" else _nth(night, nth), code, text), nonsense=True)
-        case "rerouted", nth, con_id:
-            night.give(inputs.Rerouted(_nth(night, nth), con_id, "SMART"), nonsense=True)
-        case "answered", token, answer, code:
-            night.give(inputs.Answered(token, answer, "no", code))
-        case "reloaded", wanted:
-            night.give(inputs.Reloaded(wanted, "another"))
         case "wall", seconds:
             night.set_wall(seconds)
         case "mood", kind, alive:
             night.kind, night.alive = kind, alive
-        case "input", given_now:
-            night.give(given_now, nonsense=True)
+        case "forget", nth:
+            night.streams.pop(_nth(night, nth), None)
+        case _:
+            night.give(given_by(night, thing), nonsense=True)
     status(night.machine)
+
+
+def given_by(night, thing):
+    """The input that plain data stands for."""
+    match thing:
+        case "ticks", nth, count:
+            return Ticks(*night.keys.get(_nth(night, nth), ("nobody", "level1")), count)
+        case "said", nth, code, text:
+            return inputs.Said(_nth(night, nth), code, text)
+        case "ib", _, code, text:
+            return inputs.Said(-1, code, text)
+        case "rerouted", nth, con_id:
+            return inputs.Rerouted(_nth(night, nth), con_id, "SMART")
+        case "answered", token, answer, code:
+            return inputs.Answered(token, answer, "no", code)
+        case "reloaded", wanted:
+            return inputs.Reloaded(wanted, "another")
+        case "input", one:
+            return one
 
 
 def _nth(night, nth):
@@ -125,7 +136,7 @@ def test_with_a_gateway_that_never_answers_it_goes_on_trying_at_bounded_pauses(b
     night.play(300.0)
     tries = [at for at in night.when(actions.Connect) if at >= begun]
     longest = FAST["reconnect_max_seconds"] + FAST["connect_timeout_seconds"] + SHORT.check
-    assert max(after - before for before, after in zip(tries, tries[1:], strict=False)) <= longest
+    assert max(after - before for before, after in pairwise(tries)) <= longest
     assert night.now - tries[-1] <= longest
 
 
@@ -143,3 +154,29 @@ def test_told_to_stop_it_is_over_in_bounded_time(begin):
     assert [1] == [len(night.did(actions.Over))]
 
 
+@given(begin=nights)
+@many
+def test_a_gateway_that_falls_dumb_is_dropped_after_three_heartbeats(begin):
+    night = played(begin)
+    night.kind, night.alive = True, True
+    night.play(20.0)
+    night.kind = night.alive = False
+    begun = night.now
+    night.play(3 * FAST["heartbeat_seconds"] + 0.02)
+    assert [at for at in night.when(actions.Drop) if at > begun]
+
+
+@given(begin=nights, wanted=configs)
+@many
+def test_a_reload_leaves_alone_what_both_watchlists_have(begin, wanted):
+    night = played(begin)
+    night.give(inputs.Passed())
+    running = night.config
+    before = dict(zip(recorded(running), night.machine.streams.feeds, strict=True))
+    held = dict(night.live)
+    done = night.give(inputs.Reloaded(wanted, "another"))
+    after = dict(zip(recorded(wanted), night.machine.streams.feeds, strict=True))
+    kept = [before[one] for one in difference(running, wanted).kept]
+    assert kept == [after[one] for one in difference(running, wanted).kept]
+    ended = {held[one.req] for one in done if isinstance(one, actions.Unsubscribed | actions.Ended)}
+    assert not ended & {feed.key for feed in kept if feed.live}

@@ -147,7 +147,7 @@ def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tm
     assert [word in text for word, text in zip(words, said, strict=True)] == [True] * 5, said
     assert after <= before + 1, "no socket leaks"
     closed = [after - before for before, after in pairwise(times[4:9])]
-    assert all(0.2 <= pause < 0.8 for pause in closed), (
+    assert all(0.2 <= pause < 1.2 for pause in closed), (
         "the longest back-off is 0.5 s, and at least half of it"
     )
     assert_never_asked_for(root, "A")

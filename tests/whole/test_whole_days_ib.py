@@ -3,13 +3,13 @@
 import asyncio
 
 from daemon import table, until
-from numbered import EVERY, Market, assert_whole, events, gaps, level1, recorded
+from numbered import Market, assert_whole, events, gaps, level1, recorded
 
 from recorder.wire.layouts import frame
 
 READY = frame("15", "1", "DU0") + frame("9", "1", "1")
 ABC = ("A", "B", "C")
-SHORT = {"settled": 0.5, "burst": 0.1, "lost_in_flight": 0.4, "check": 0.02}
+SHORT = {"settled": 0.5, "burst": 0.1, "lost_in_flight": 0.4}
 
 
 def notice(code, farm="usfarm"):
@@ -87,7 +87,7 @@ def test_1102_is_believed_line_by_line_and_not_for_a_tick_that_was_under_way(tmp
         made.mute.clear()
         await until(lambda: not made.dead)
 
-    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.8)
     root = tmp_path / "data"
     assert asked == [1, 1, 2]
     assert cancelled == ["C"]
@@ -95,7 +95,7 @@ def test_1102_is_believed_line_by_line_and_not_for_a_tick_that_was_under_way(tmp
     assert all(1 <= ticks <= 4 for ticks in under_way), "they are rows all the same"
     back = events(root, "notice").query("code == 1102")["ts_recv"].iloc[0]
     ends = [(gaps(root, symbol)["ts_end"][0] - back).total_seconds() for symbol in ABC]
-    assert max(ends[:2]) < 0.3, "the next tick ends it"
+    assert max(ends[:2]) < 0.45, "the next tick ends it"
     assert ends[2] > 0.5, "silent past its own measure"
     assert_whole(root, made)
 
@@ -172,7 +172,7 @@ def test_a_broken_farm_is_a_gap_of_its_lines_alone_until_they_tick_again(tmp_pat
         made.mute.clear()
         await asyncio.sleep(0.2)
 
-    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    asked, cancelled = played(tmp_path, made, story)
     root = tmp_path / "data"
     assert (asked, cancelled) == ([1, 1, 1], [])
     assert assert_gap(root, "A", "farm", 2103) <= 1
@@ -195,7 +195,7 @@ def test_an_outage_too_short_to_be_judged_is_in_a_gap_all_the_same(tmp_path):
     assert (asked, cancelled) == ([1, 1, 1], [])
     assert assert_gap(root, "A", "farm", 2103) == 0
     others = gaps(root).query("symbol != 'A'")
-    assert ((others["ts_end"] - others["ts_start"]).dt.total_seconds() < 5 * EVERY).all()
+    assert ((others["ts_end"] - others["ts_start"]).dt.total_seconds() < 0.5).all()
     assert_whole(root, made)
 
 
@@ -210,7 +210,7 @@ def test_a_line_that_stays_dead_when_its_farm_is_back_is_asked_for_anew_and_only
         it.send(notice(2104))
         await until(lambda: not made.dead)
 
-    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    asked, cancelled = played(tmp_path, made, story, heartbeat=0.8)
     root = tmp_path / "data"
     assert (asked, cancelled) == ([2, 1, 1], ["A"])
     assert [assert_gap(root, symbol, "farm", 2103) <= 1 for symbol in "AB"] == [True, True]
@@ -227,7 +227,7 @@ def test_farms_that_carry_no_live_data_are_notices_and_nothing_else(tmp_path):
             await asyncio.sleep(0.1)
         await asyncio.sleep(0.5)
 
-    asked, cancelled = played(tmp_path, made, story, heartbeat=0.5)
+    asked, cancelled = played(tmp_path, made, story)
     root = tmp_path / "data"
     assert (asked, cancelled) == ([1, 1, 1], [])
     assert gaps(root).empty

@@ -10,7 +10,7 @@ from scripted import scripted
 
 from recorder.wire.layouts import MARKET_DATA_TYPE
 
-TIMING = {"request": 0.005, "settled": 0.5, "slow": 0.5, "passing": 0.5, "daily": 1.0, "tick_by_tick": 0.1}
+TIMING = {"settled": 0.5, "slow": 0.5, "passing": 0.5, "daily": 1.0, "tick_by_tick": 0.1}
 LEVEL1 = [(f"L{n}", "level1") for n in range(3)]
 BARS = ("BARS", "bars")
 TICKS = [(f"T{n}", stream) for n, stream in enumerate(["trades", "quotes", "midpoints"] * 2)]

@@ -22,7 +22,7 @@ OTHER_CFD, OTHER_BOOK = 701, 702
 DAILY, SLOW, PASSING, ANSWER = 1.5, 1.0, 0.5, 0.5
 """Seconds; ``ANSWER``: how long the gateway may take for one."""
 
-TIMING = {"request": 0.005, "settled": 0.5, "daily": DAILY, "slow": SLOW, "passing": PASSING}
+TIMING = {"settled": 0.5, "daily": DAILY, "slow": SLOW, "passing": PASSING}
 WATCHLIST = [
     "{type: stock, symbol: TWICE}", "{type: stock, symbol: NONE}", "{type: stock, symbol: REJECT}",
     "{type: stock, symbol: SHY}", "{type: stock, symbol: FINE}", "{type: stock, symbol: LATE}",
@@ -139,7 +139,7 @@ def test_a_continuous_future_rolls_under_one_name(day):
     assert received["con_id"].is_monotonic_increasing
     assert set(received["con_id"]) == {FRONT, NEXT}
     assert reasons(day.root, FUTURE) == [("roll", None)]
-    assert surrounds(day.root, FUTURE, gaps(day.root, FUTURE).iloc[0])
+    assert surrounds(day.root, FUTURE, gaps(day.root, FUTURE).iloc[0], under_way=5)
     told = events(day.root, "rolled")
     assert told[["symbol", "text"]].to_numpy().tolist() == [["ESZ6", f"con_id {FRONT} -> {NEXT}"]]
     listed = table(day.root, "instruments")

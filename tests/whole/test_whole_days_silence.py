@@ -17,7 +17,7 @@ from recorder.wire.layouts import frame
 LEAST = 1.0
 """The least silence that can mean something, seconds."""
 
-TIMING = {"request": 0.005, "settled": 1.0, "burst": 0.2, "slow": 8.0, "daily": 1.0}
+TIMING = {"settled": 1.0, "burst": 0.2, "slow": 8.0, "daily": 1.0}
 
 
 def level1(*names):
@@ -55,10 +55,19 @@ class Calendar:
     """Contract details whose hours say of each line: open, closed, or nothing."""
 
     def __init__(self):
-        self.is_open = {CLOSED[0]: False, OPENS[0]: False, WAKES[0]: False, NEVER[0]: True}
+        self.is_open = dict.fromkeys([CLOSED[0], OPENS[0], WAKES[0], NEVER[0]], True)
+        self.told = {}
+
+    async def tells(self, is_open, *keys):
+        """Say so from now on; until the recorder has asked for it."""
+        names = [name for name, _ in keys]
+        self.is_open |= dict.fromkeys(names, is_open)
+        await until(lambda: all(self.told[name] == is_open for name in names))
+        await asyncio.sleep(0.3)
 
     async def looked_up(self, conversation, req, fields):
         symbol = fields[4]
+        self.told[symbol] = self.is_open.get(symbol)
         said = hours(self.is_open[symbol]) if symbol in self.is_open else ""
         con_id = 1000 + [key[0] for key in lines()].index(symbol)
         told = contract_details(req, con_id, symbol, time_zone="UTC", liquid_hours=said)
@@ -88,13 +97,14 @@ async def _record(folder, market):
             await until(market.flows(PAUSES, ticks=25))
             for key in (DROPS, DEAD):
                 market.dies(key)
+            await calendar.tells(False, CLOSED, OPENS, WAKES)
             for key in (CLOSED, OPENS, WAKES, PAUSES):
                 market.lines[key].rests = True
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(2 * LEAST)
             assert [key for key in (CLOSED, OPENS, WAKES) if len(market.asked(key)) > 1] == []
             market.lines[PAUSES].rests = False
-            calendar.is_open |= {OPENS[0]: True, WAKES[0]: True}
             market.dies(OPENS)
+            await calendar.tells(True, OPENS, WAKES)
             for key in (OPENS, WAKES):
                 market.lines[key].rests = False
             await until(lambda: len(market.asked(DEAD)) == 3)
