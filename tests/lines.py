@@ -227,11 +227,17 @@ def surrounds(root: Path, key: Key, gap: pd.Series, under_way: int = 0) -> bool:
 
 
 def prove_whole(root: Path, market: Market) -> None:
-    """Every tick that was sent is one row; every other lies in a gap; the files say the same."""
+    """Every tick that was sent is one row; every other lies in a gap, one at a time; the files say the same."""
     for key, line in market.lines.items():
         received = rows(root, key)
         assert [number for number, _, sent in line.ticks if sent] == received["number"].tolist(), key
         holes = gaps(root, key)
+        assert (holes["seq_start"][1:].to_numpy() >= holes["seq_end"][:-1].to_numpy()).all(), (
+            f"{key}: gaps overlap"
+        )
+        assert (holes["ts_start"][1:].to_numpy() >= holes["ts_end"][:-1].to_numpy()).all(), (
+            f"{key}: gaps overlap"
+        )
         bare = [n for n, ts, sent in line.ticks if not sent and not _is_covered(n, ts, received, holes)]
         assert bare == [], f"{key}: lost and in no gap\n{holes.to_string()}"
     assert verify(root).flaws == []

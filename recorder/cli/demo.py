@@ -63,6 +63,7 @@ def sample() -> Path:
 async def _record(config: Config, seconds: float, root: Path, console: Console) -> None:
     async with Simulator(rate=_RATE, seed=time.time_ns()) as simulator:
         gateway = config.gateway.model_copy(update={"port": simulator.port})
+        status = config.status.model_copy(update={"listen": None})
         storage = config.storage.model_copy(update={"root": root, "flush_seconds": _FLUSH_SECONDS})
         console.print(
             f"A simulated gateway listens on 127.0.0.1:{simulator.port}; "
@@ -70,7 +71,9 @@ async def _record(config: Config, seconds: float, root: Path, console: Console) 
             f"After {seconds * _DROP_AT:g} s it drops the connection, as real ones do: that leaves a gap on record."
         )
         recording = asyncio.create_task(
-            record(config.model_copy(update={"gateway": gateway, "storage": storage}), seconds)
+            record(
+                config.model_copy(update={"gateway": gateway, "storage": storage, "status": status}), seconds
+            )
         )
         dropping = asyncio.create_task(_drop(simulator, seconds * _DROP_AT))
         await _wait(recording, seconds, console)

@@ -2,9 +2,13 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+_TRIES, _TRY_SECONDS = 10, 0.02
 
 
 class RootInUseError(RuntimeError):
@@ -19,15 +23,23 @@ def locked(root: Path) -> Iterator[None]:
         RootInUseError: someone else holds it; the message says who.
     """
     with _opened(root / "journal" / "lock") as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RootInUseError(
-                f"{root}: in use by process {_written(descriptor)}; stop that one first"
-            ) from None
+        if not _taken(descriptor):
+            raise RootInUseError(f"{root}: in use by process {_written(descriptor)}; stop that one first")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
+
+
+def _taken(descriptor: int) -> bool:
+    """Whether the lock is ours now; somebody who only asks (``holder``) is gone by the next try."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_TRY_SECONDS)
+        else:
+            return True
+    return False
 
 
 def holder(root: Path) -> str | None:

@@ -85,6 +85,17 @@ def test_a_lookup_that_is_not_answered_is_asked_again_soon():
     assert "not_subscribed" == night.gaps["AAPL", "level1"].reason
 
 
+def test_a_lookup_that_went_with_its_connection_is_asked_anew_on_the_next():
+    night = Night(config(line("AAPL")))
+    night.give(inputs.Connected("here"))
+    night.play(0.2)
+    night.give(inputs.Lost("gone"))
+    night.kind = True
+    night.play(5.0)
+    assert [1, 2] == [one.token for one in night.did(actions.LookUp)]
+    assert "recording" == night.phase("AAPL")
+
+
 def test_answers_to_nobody_change_nothing():
     night = recording(line("AAPL"))
     assert [] == night.give(inputs.Answered(99, [details("MSFT", 7)]))

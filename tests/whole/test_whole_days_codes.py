@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 from daemon import table, until, write_config
 from hurried import hurried
-from lines import Line, Market, events, gaps, notice, prove_whole, reasons, refuses, rows, serves, surrounds
+from lines import (
+    Line,
+    Market,
+    events,
+    gaps,
+    keeps_silent,
+    notice,
+    prove_whole,
+    reasons,
+    refuses,
+    rows,
+    serves,
+    surrounds,
+)
 from scripted import scripted
 
 from recorder.wire import codes
@@ -20,7 +33,7 @@ STREAMS = {309: "depth", 310: "depth", 316: "depth", 317: "depth", 2152: "depth"
 UNKNOWN = 10299
 """A code that the recorder has no meaning for."""
 
-HEALTHY, QUIET = ("FINE", "level1"), ("QUIET", "level1")
+HEALTHY, QUIET, CALM = ("FINE", "level1"), ("QUIET", "level1"), ("CALM", "level1")
 WAITS = {"daily": 2.5, "slow": 1.0, "soon": 2.0}
 TIMING = {"settled": 0.5, "daily": 2.5, "slow": 1.0, "passing": 2.0, "watch": 0.8}
 
@@ -48,6 +61,7 @@ def day(tmp_path_factory):
     lines = {line(code): Line(answers=answers(code)) for code in codes.MEANINGS}
     lines |= {line(UNKNOWN): Line(), HEALTHY: Line()}
     lines |= {QUIET: Line(answers=[lambda req: (notice(10089, req), False)])}
+    lines |= {CALM: Line(rests=True, answers=[refuses(354), keeps_silent])}
     market = Market(lines)
     asyncio.run(_record(folder, market))
     return Day(folder / "data", market)
@@ -58,12 +72,16 @@ async def _record(folder, market):
         listed = [f"{{type: stock, symbol: {name}, streams: [{stream}]}}" for name, stream in market.lines]
         config = write_config(folder, gateway.port, *listed, gateway="max_lines: 1000")
         async with hurried(config, **TIMING):
-            await until(market.flows(*(set(market.lines) - {QUIET})))
+            await until(market.flows(*(set(market.lines) - {QUIET, CALM})))
             for code in (*codes.MEANINGS, UNKNOWN):
                 ends = (
                     code in codes.REFUSED or codes.MEANINGS.get(code, codes.MEANINGS[300]).verdict == "anew"
                 )
                 market.says(line(code), code, ends=ends)
+            await until(lambda: len(market.asked(CALM)) == 2)
+            await asyncio.sleep(TIMING["settled"] + 0.3)
+            market.says(CALM, 354, ends=True)
+            market.lines[CALM].rests = False
             await until(lambda: all(not one.answers for one in market.lines.values()))
             await until(market.flows())
 
@@ -130,6 +148,14 @@ def test_after_10089_a_line_that_does_not_tick_is_refused(day):
     assert gaps(day.root, QUIET)["seq_end"].iloc[0] == rows(day.root, QUIET)["seq"].iloc[0]
     first, second = day.market.asked(QUIET)
     assert second.at - first.at >= TIMING["watch"] + TIMING["slow"]
+
+
+def test_a_line_that_is_allowed_and_does_not_tick_counts_as_received_until_it_is_refused_again(day):
+    assert reasons(day.root, CALM) == [("refused", 354)] * 2
+    first, second, *_ = gaps(day.root, CALM).to_dict("records")
+    asked = events(day.root, "subscribed", "CALM")["seq"].tolist()
+    assert asked[1] < first["seq_end"] <= second["seq_start"] < asked[2]
+    assert second["seq_end"] == rows(day.root, CALM)["seq"].iloc[0]
 
 
 def test_delayed_data_is_cancelled_and_refused_where_live_data_is_wanted(day):

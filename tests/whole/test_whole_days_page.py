@@ -10,7 +10,9 @@ NAMED = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
 
 def test_every_test_that_the_page_names_exists():
     files = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
-    missing = [f"{file}::{name}" for file, name in NAMED.findall(PAGE) if f"def {name}(" not in files.get(file, "")]
+    missing = [
+        f"{file}::{name}" for file, name in NAMED.findall(PAGE) if f"def {name}(" not in files.get(file, "")
+    ]
     assert [] == missing
 
 
