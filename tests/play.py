@@ -3,7 +3,7 @@
 Rules:
 - Actions are performed as ``capture.session`` performs them: in order, and once the socket is gone nobody is addressed.
 - What comes back, comes back as through that shell: a connect and a lookup have an outcome in bounded time.
-- What must hold in every night is checked at every step, whatever the test is about: see ``_Rules``.
+- What must hold in every night is checked at every step, whatever the test is about: see ``rules``.
 """
 
 import heapq
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf, isfinite
 
+from rules import Rules
+
 from recorder.config import Config, Line, Stream
-from recorder.config.limits import Limits
 from recorder.config.model import Gateway
 from recorder.session import actions, inputs
 from recorder.session.machine import Machine
@@ -23,8 +24,6 @@ from recorder.wire.activity import Mark, Seen
 
 NOON = 1_795_348_800_000_000
 """Sunday, 2026-11-22 12:00 UTC in microseconds."""
-
-TICK_BY_TICK = ("trades", "quotes", "midpoints")
 
 SHORT = Timing(
     tick_by_tick=3, first_answers=0.5, settled=2, burst=1, passing=5, slow=20, daily=60, watch=3, farm=0.4,
@@ -112,7 +111,7 @@ class Night:
         self.seen = {}
         self._fed_at = {}
         self._later, self._order, self._connection = [], count(), 0
-        self._rules = _Rules(self)
+        self._rules = Rules(self)
         self.give(inputs.Passed())
 
     # What tests do. ------------------------------------------------------------------------------------------
@@ -335,102 +334,3 @@ class Night:
         month = asked.get("lastTradeDateOrContractMonth", "")
         made_up = details(symbol, 1 + sum(map(ord, symbol + month)), local_symbol=f"{symbol}{month}")
         return self.contracts.get(symbol, [made_up])
-
-
-class _Rules:
-    """What holds in every night.
-
-    - What has been live is live, or in an open gap. What is in doubt is in a gap.
-    - A gap begins no later than what is known to have been received: the last tick, or the last bytes of a socket.
-    - A gap ends with a tick, or because nothing spoke against the stream for long enough.
-    - The gateway never streams one stream twice, and never more than IB's limits.
-    - Requests, lookups and cancels keep their distance; tick-by-tick requests of one contract a longer one.
-    """
-
-    def __init__(self, night):
-        self._night = night
-        self._received = {}
-        self._ever = set()
-        self._sent = float("-inf")
-        self._tick_by_tick = {}
-
-    def before(self):
-        """What must be remembered of the moment before a step."""
-        return [(one, one.phase, one.req, one.needs_tick, one.asked_at) for one in self._feeds()]
-
-    def check(self, before, now, given, done):
-        """Compare it with the moment after."""
-        self._ticks(before, now)
-        ends = isinstance(given, inputs.Lost | inputs.Stopped)
-        for action in done:
-            match action:
-                case actions.OpenGap(key, since) if (
-                    self._night.gaps.get(key) is action and key in self._received
-                ):
-                    limit = now.last_bytes if ends else self._received[key]
-                    assert since.seq <= limit.seq, f"{action} begins after {limit}"
-                case actions.CloseGap(key):
-                    self._closes(action, before, now)
-                    self._receive(key, action.until)
-                case actions.LookUp() | actions.Subscribe() | actions.Cancel():
-                    self._send(action, now)
-        self._states(before)
-
-    def _feeds(self):
-        return self._night.machine.streams.feeds
-
-    def _ticks(self, before, now):
-        for feed, _, req, *_ in before:
-            if req in now.seen and req is not None:
-                self._receive(feed.key, now.seen[req].last)
-
-    def _receive(self, key, mark):
-        if key not in self._ever:
-            return  # what a stream was called before its name was known
-        self._received[key] = max(mark, self._received.get(key, mark), key=lambda one: one.seq)
-
-    def _closes(self, action, before, now):
-        feed, phase, req, needs_tick, asked_at = next(one for one in before if action.key in one[0].keys)
-        if req in now.seen:
-            return
-        assert phase == "asked"
-        assert now.steady - asked_at >= self._night.timing.settled
-        assert not needs_tick or feed.is_closed(now)
-
-    def _send(self, action, now):
-        night = self._night
-        assert now.steady - self._sent >= night.timing.request - 1e-9, f"{action} too soon"
-        self._sent = now.steady
-        if not isinstance(action, actions.Subscribe) or not night.connected:
-            return
-        self._ever.add(action.key)
-        assert [action.key] == [
-            key for req, key in night.keys.items() if req in night.streams and key == action.key
-        ]
-        con_id, kind = action.subscription.con_id, action.subscription.stream
-        if kind in TICK_BY_TICK:
-            last = self._tick_by_tick.get(con_id, float("-inf"))
-            assert now.steady - last >= night.timing.tick_by_tick - 1e-9
-            self._tick_by_tick[con_id] = now.steady
-        self._limits()
-
-    def _states(self, before):
-        night = self._night
-        live = set(night.live.values())
-        assert len(live) == len(night.live), "a stream is on record as live twice"
-        for key in self._ever:
-            assert key in live or key in night.gaps, f"{key} is neither live nor in a gap"
-        for feed, phase, *_ in before:
-            if phase == "recording" and feed.phase != "recording":
-                assert feed.key in night.gaps
-        for feed in self._feeds():
-            assert feed.phase != "doubted" or feed.key in night.gaps
-
-    def _limits(self):
-        night = self._night
-        allowed = Limits.of(night.config.gateway.max_lines)
-        kinds = [wanted.stream for wanted in night.streams.values()]
-        tick_by_tick, depth = sum(kind in TICK_BY_TICK for kind in kinds), kinds.count("depth")
-        assert tick_by_tick <= allowed.tick_by_tick
-        assert depth <= allowed.depth
-        assert len(kinds) - tick_by_tick - depth <= allowed.lines

@@ -65,7 +65,8 @@ class Gateway:
         self._ib = IB()
         self._client = self._ib.client
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._in_use = self._heard = False
+        self._in_use = False
+        self._frames = 0
         self._complaint = ""
         # ib_async holds bound methods weakly and swallows what handlers raise: so the handlers are
         # guarded, and kept here.
@@ -129,8 +130,9 @@ class Gateway:
         return f"{where} {self._silence()} (waited {patience:g} s)" if silent else f"{where}: {error}"
 
     def _silence(self) -> str:
-        if self._heard:
-            return "said hello and no accounts: is it logged in?"
+        if self._frames:
+            more = "no accounts" if self._frames > 1 else "nothing more"
+            return f"said hello and {more}: is it logged in?"
         if self._client.conn.numBytesSent:
             return "accepted the connection and said no hello"
         return "did not accept the connection"
@@ -217,8 +219,8 @@ class Gateway:
     def _on_data(self, data: bytes) -> None:
         if self._lost.done():
             return
-        self._heard = True
         for frame in self._listener.received(data):
+            self._frames += 1
             self._hand_on(frame)
 
     def _hand_on(self, frame: bytes) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 _TRIES, _TRY_SECONDS = 10, 0.02
 
 

@@ -18,6 +18,8 @@ def note_ticks(lasts: Lasts, name: str, table: pa.Table) -> None:
     if stream is None:
         return
     symbols = table["symbol"].combine_chunks()
+    if not pa.types.is_dictionary(symbols.type):
+        symbols = symbols.dictionary_encode()
     codes, seq = symbols.indices.to_numpy(), table["seq"].to_numpy()
     last = np.full(len(symbols.dictionary), -1, np.int64)
     np.maximum.at(last, codes, np.arange(len(codes)))

@@ -85,7 +85,6 @@ class Link:
         self.phase, self.since, self.reason = "online", now.steady, ""
         self.due = now.steady + self._settings.heartbeat_seconds
         self._misses = self._in_use = 0
-        self._pauses = self._backoff()
         self._do(Tell("connected", where))
         self._do(
             Say("info", "connected", {"to": where, "after_seconds": round(self._outage.seconds(now.steady))})
@@ -105,7 +104,9 @@ class Link:
             self._do(Tell("connect_failed", reason, code=code))
 
     def lost(self, now: Now, reason: str) -> None:
-        """The connection is gone."""
+        """The connection is gone; one that lasted makes the next pause a short one."""
+        if now.steady - self.since > self._settings.reconnect_max_seconds:
+            self._pauses = self._backoff()
         if not self._go_offline(now, reason):
             self._alarm(now, "disconnected", reason, {})
 

@@ -1,6 +1,5 @@
 """The connection: back-off, client ids, heartbeat, the hours of IB's resets, leaving."""
 
-import random
 from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -143,5 +142,4 @@ def test_a_reset_changes_how_loud_it_is_and_nothing_else(moment, level):
     done = night.give(inputs.Lost("closed"))
     night.give(inputs.NotConnected("refused"))
     assert [level] == [one.level for one in done if isinstance(one, actions.Say)]
-    assert [("AAPL", "level1")] == [gap.key for gap in night.gaps.values() if gap.key[0] == "AAPL"]
-    assert random.Random(1).uniform(0.5, 1) == pytest.approx(night.machine.link.due - night.now, abs=0.5)
+    assert [("AAPL", "level1")] == list(night.gaps)

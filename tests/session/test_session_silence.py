@@ -13,7 +13,6 @@ from recorder.session.watchlist import Entry
 from recorder.wire.activity import Mark
 
 BROKEN, FINE = "Market data farm connection is broken:", "Market data farm connection is OK:"
-SATURDAY = NOON - 86_400_000_000
 CLOSED, OPEN = "20261121:CLOSED;20261122:CLOSED;20261123:CLOSED", "20261122:0000-20261123:2359"
 
 
@@ -34,15 +33,6 @@ def hush(night):
     """From here on the gateway ticks only when a test says so."""
     night.kind = False
     night.give(inputs.Passed())
-
-
-def renewed(night, since):
-    """Seconds until each silence was noticed."""
-    return [
-        at - since
-        for at, one in night.done
-        if isinstance(one, actions.Say) and one.event.startswith("silent")
-    ]
 
 
 # Pace. -------------------------------------------------------------------------------------------------------
