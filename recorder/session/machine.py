@@ -210,13 +210,13 @@ class Machine:
             return True
         if self.link.phase != "online":
             return False
-        entry = self._lookups.waiting(self.watchlist.entries, now.steady)
-        feed = None if entry else self._next_feed(now.steady)
-        if entry is not None:
-            self._lookups.ask(entry)
-        elif feed is not None:
+        feed = self._next_feed(now.steady)
+        entry = None if feed else self._lookups.waiting(self.watchlist.entries, now.steady)
+        if feed is not None:
             self.streams.subscribe(feed, now)
             feed.needs_tick |= self.watch.hangs_on_a_farm(feed)
+        elif entry is not None:
+            self._lookups.ask(entry)
         return entry is not None or feed is not None
 
     def _has_to_send(self, steady: float) -> bool:

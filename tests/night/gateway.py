@@ -37,7 +37,7 @@ class NightGateway:
         broken: farms, or "IB", that a new client is told are broken.
         linger: whether cancelled subscriptions go on for a while.
         echo: whether values repeat in other fields.
-        stale: whether a new subscription is told what the gateway remembers though its farm is not there.
+        stale: whether a new subscription is told what the gateway remembers though its farm is known to be broken.
     """
 
     def __init__(self, market: Market, tick_by_tick_seconds: float) -> None:
@@ -230,7 +230,8 @@ class NightGateway:
         conversation.subscriptions[req] = Subscription(key, req)
         if stream == "level1":
             conversation.send(described(req))
-            if self.stale or not any(veil(key) for veil in self.veils.values()):
+            remembered = self.stale and self.market.feeds[key].line.farm in self.broken
+            if remembered or not any(veil(key) for veil in self.veils.values()):
                 conversation.send(picture(req))
 
     def _refuses(self, conversation: Conversation, req: int, key: Key, con_id: int) -> bool:

@@ -129,7 +129,8 @@ def test_freeze_is_silence_on_an_open_socket_and_what_was_asked_meanwhile_is_ans
         raw.level1(1, **STOCK)
         await raw.until(lambda f: f[0] == "1")
         await raw.drain(0.05)
-        await sim.play("freeze", seconds=0.3)
+        await sim.play("freeze", seconds=0.4)
+        await raw.drain(0.1)  # what was under way
         raw.send(49, 1)
         raw.level1(2, **FUTURE)
         held = await raw.drain(0.2)

@@ -74,7 +74,7 @@ def test_a_lookup_that_is_rejected_or_never_answered_is_asked_again_and_holds_up
         timing = {"slow": 1.5, "passing": 1.5, "daily": 60}
         async with recorded(tmp_path, made, patience=0.5, timing=timing, looked_up=looked_up) as gateway:
             await until(lambda: "B" in made.listeners)
-            assert len(lookups) == 3, "B did not wait for the others"
+            assert lookups.count("A") == 1, "B did not wait for the others"
             await until(lambda: len(made.listeners) == 3)
             await asyncio.sleep(0.4)
             return len(gateway.conversations)
