@@ -271,9 +271,9 @@ class Session:
         self._step(answer)
 
     def _asked(self, symbol: str, stream: str) -> Asked | None:
-        """How the holes of a line's stream are asked for; None: the line is not in the watchlist, or not known yet."""
+        """How the holes of a line's stream are asked for; None: it is not in the watchlist, not known, or IB is lost."""
         feed = self.machine.streams.named((symbol, stream))
-        if feed is None or feed.entry.details is None:
+        if feed is None or feed.entry.details is None or self.machine.watch.lost_since is not None:
             return None
         subscription = feed.entry.subscription(feed.stream, feed.elsewhere)
         kind = "last" if subscription.only_reportable else "all_last"

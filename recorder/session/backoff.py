@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_AGAIN_SECONDS = 600.0
+_AGAIN_SECONDS = 60.0
 """An outage that goes on is spoken of this often."""
 
 

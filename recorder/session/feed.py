@@ -52,6 +52,7 @@ class Feed:
         awake_at: when its market was closed last, or it was asked for: silence counts from there.
         ticked: whether any tick has come since it was asked for.
         pace: its rate.
+        total: ticks ever.
         alive: ticks since it was asked for, without the opening picture.
         strikes: how often it was renewed for silence since it last proved alive.
         needs_tick: only a tick proves that it is received again.
@@ -74,6 +75,7 @@ class Feed:
     awake_at: float = 0.0
     ticked: bool = False
     pace: Pace = field(default_factory=Pace)
+    total: int = 0
     alive: int = 0
     strikes: int = 0
     needs_tick: bool = False
@@ -116,11 +118,13 @@ class Feed:
         """Ticks have come."""
         first_at, last_at = now.steady_of(seen.first.ts), now.steady_of(seen.last.ts)
         if first_at - self.asked_at >= timing.burst:
-            if self.last_at >= self.awake_at:  # what ticks outside its hours has another pace there
+            # An outage is no pause of the line's own, and what ticks outside its hours has another pace there.
+            if self.phase == "recording" and self.last_at >= self.awake_at:
                 self.pace.saw(seen.count, max(0.0, first_at - self.last_at), max(0.0, last_at - self.last_at))
             self.alive += seen.count
             self.strikes = 0 if self.alive >= _ENOUGH else self.strikes
         self.last, self.last_at, self.ticked, self.watch = seen.last, max(last_at, self.last_at), True, None
+        self.total += seen.count
 
     def mind_hours(self, now: Now) -> None:
         """While its market is closed no silence adds up."""

@@ -41,9 +41,9 @@ class Lookups:
         self._tokens = count(1)
 
     def begin(self, entries: list[Entry], now: Now) -> None:
-        """A connection begins: whatever is not known is asked for at once."""
+        """A connection begins: whatever is not known is asked for at once, and what may have rolled meanwhile."""
         for entry in entries:
-            if entry.details is None:
+            if entry.details is None or entry.line.type == "continuous_future":
                 entry.due = now.steady
 
     def end(self, entries: list[Entry]) -> None:

@@ -98,7 +98,7 @@ def _stream(machine: Machine, feed: Feed, wall: int | None) -> StreamStatus:
         state=state,
         why=_plain(_why(machine, feed, state)),
         closed=wall is not None and feed.entry.hours.open_at(wall / 1e6) is False,
-        ticks=feed.pace.ticks,
+        ticks=feed.total,
         last_tick=feed.last.ts if feed.ticked and feed.last else None,
     )
 
@@ -134,7 +134,9 @@ def _words(machine: Machine, each: list[StreamStatus]) -> list[str]:
     link = machine.link
     if link.phase == "online":
         lost = machine.watch.lost_since is not None
-        return ["connected to a gateway that has lost IB" if lost else "connected", *_troubles(machine, each)]
+        quiet = [] if link.is_heard else ["which says nothing: asked whether it is there"]
+        said = "connected to a gateway that has lost IB" if lost else "connected"
+        return [said, *quiet, *_troubles(machine, each)]
     if link.phase in ("leaving", "over"):
         return ["stopping" if link.phase == "leaving" else "stopped"]
     trying = "connecting" if link.phase == "connecting" else "trying again"

@@ -194,6 +194,7 @@ class Streams:
             self.feeds.append(before.pop(key) if key in before else Feed(entry, verdict.stream, now.here))
         for gone in before.values():
             self.give_up(gone, now, "not_subscribed")
+            self._do(Tell("removed", "not in the watchlist any more", *gone.key))
         for feed, verdict in zip(self.feeds, verdicts, strict=True):
             if verdict.reason is not None:
                 self._leave_out(feed, now, verdict.reason)
