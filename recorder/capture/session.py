@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterator
 from typing import Any, assert_never
 
 import structlog
@@ -66,6 +66,7 @@ class Session:
             else None
         )
         self._heard = time.monotonic()
+        self._reading: int | None = None
         self._given: deque[inputs.Input] = deque()
         self._stepping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -102,14 +103,21 @@ class Session:
 
     # Listener: what the gateway says. ------------------------------------------------------------------------
 
-    def received(self, data: bytes) -> Iterable[bytes]:
-        """Bytes of one read: journal them; returns the frames for ib_async."""
+    def received(self, data: bytes) -> Iterator[bytes]:
+        """Bytes of one read: journal them, then the frames for ib_async, one by one.
+
+        What a frame brings about is decided by the ticks before it: those behind it are seen afterwards.
+        """
         arrived = self._tap.take(data)
         self._heard = time.monotonic()
+        for frame, number in arrived.frames:
+            self._reading = number
+            if not self._is_ours(frame):
+                yield frame
+        self._reading = None
         if arrived.broken and self._gateway is not None:
             log.error("the gateway sent what is no message; connecting anew")
             self._gateway.drop("the stream of messages could not be followed")
-        return [frame for frame in arrived.frames if not self._is_ours(frame)]
 
     def _is_ours(self, frame: bytes) -> bool:
         if (found := reroute(frame)) is not None:
@@ -149,7 +157,7 @@ class Session:
     def _step(self, given: inputs.Input) -> None:
         """Hand over what happened and do what is to be done; what that causes in turn waits its turn."""
         self._given.append(given)
-        if self._stepping or self._failure is not None:
+        if self._stepping or self._over.is_set():
             return
         self._stepping = True
         try:
@@ -170,7 +178,7 @@ class Session:
             seq=journal.seq - 1,
             heard=self._heard,
             last_ts=self._tap.last_ts,
-            seen=self._tap.look(),
+            seen=self._tap.look(self._reading),
         )
 
     def _wind(self) -> None:
@@ -271,7 +279,7 @@ class Session:
         self._step(answer)
 
     def _asked(self, symbol: str, stream: str) -> Asked | None:
-        """How the holes of a line's stream are asked for; None: it is not in the watchlist, not known, or IB is lost."""
+        """How the holes of a line's stream are asked for; None: it is not wanted, not known, or IB is lost."""
         feed = self.machine.streams.named((symbol, stream))
         if feed is None or feed.entry.details is None or self.machine.watch.lost_since is not None:
             return None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recorder.journal.writer import SEGMENT_BYTES, Journal
+from recorder.journal.writer import Journal
 from recorder.wire.activity import Activity, Mark, Seen
 from recorder.wire.sieve import Sieve
 
@@ -22,11 +22,12 @@ class Arrived:
     """What one read brought besides ticks.
 
     Attributes:
-        frames: whole frames that concern the conversation.
+        frames: whole frames that concern the conversation, each with the number of the first row behind what stood
+            before it.
         broken: the stream cannot be followed any further.
     """
 
-    frames: list[bytes]
+    frames: list[tuple[bytes, int]]
     broken: bool
 
 
@@ -65,17 +66,23 @@ class Tap:
         journal.read(data, ts, *sieve.skip(data))
         self._activity.read(data, ts, journal.seq)
         sifted = sieve.feed(data)
+        frames = [
+            (frame, journal.seq + rows) for frame, rows in zip(sifted.handed_on, sifted.before, strict=True)
+        ]
         journal.count(sifted.rows)
         journal.state.hello = sieve.hello
         self.last_ts = ts
         self.messages += sifted.rows
-        if journal.size >= SEGMENT_BYTES:
+        if journal.is_full:
             self.seal()
-        return Arrived(sifted.handed_on, sifted.broken)
+        return Arrived(frames, sifted.broken)
 
-    def look(self) -> dict[int, Seen]:
-        """What ticks have come on this connection since the last look, by request id."""
-        return self._activity.look()
+    def look(self, before: int | None = None) -> dict[int, Seen]:
+        """What ticks have come on this connection since the last look, by request id.
+
+        Only those of the rows ``before`` a number, if that is given: what stands behind is seen next time.
+        """
+        return self._activity.look(before)
 
     @property
     def last_bytes(self) -> Mark:

@@ -130,12 +130,13 @@ def difference(running: Config, wanted: Config) -> Difference:
     before, after = _reasons(running), _reasons(wanted)
     old = {one for one, reason in before.items() if reason is None}
     new = {one for one, reason in after.items() if reason is None}
+    begun, ended = new - old, old - new
     settings = tuple(_settings("", _flat(running), _flat(wanted)))
     live = {f"gateway.{key}" for key in AT_RELOAD}
     return Difference(
-        added=tuple(one for one in after if one in new - old),
-        removed=tuple(one for one in before if one in old - new),
-        kept=tuple(one for one in after if one in new & old),
+        added=tuple(one for one in after if one in begun),
+        removed=tuple(one for one in before if one in ended),
+        kept=tuple(one for one in after if one in new and one in old),
         changed=tuple(_changes(before, after, old, new)),
         refused_before={one: reason for one, reason in before.items() if reason},
         refused={one: reason for one, reason in after.items() if reason},

@@ -39,10 +39,19 @@ class Renderer:
 
     async def render(self, before: int | None) -> None:
         """Render the segments numbered below ``before``, or all; a failure is logged and kept in ``failed``."""
-        command = [sys.executable, "-m", "recorder.render", str(self._root)]
+        try:
+            self.failed = await self._run([] if before is None else [str(before)])
+        except OSError as error:  # no memory, no more processes, a Python that is just being replaced
+            self.failed = f"the renderer cannot be started: {sys.executable}: {error.strerror}"
+        except (ValueError, KeyError) as error:
+            self.failed = f"the renderer said what is no report: {error}"
+        if self.failed is not None:
+            log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
+
+    async def _run(self, before: list[str]) -> str | None:
+        """One run of the process; returns what went wrong."""
         process = await asyncio.create_subprocess_exec(
-            *command,
-            *([] if before is None else [str(before)]),
+            *(sys.executable, "-m", "recorder.render", str(self._root), *before),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -52,9 +61,7 @@ class Renderer:
         said, errors = await process.communicate()
         for line in said.splitlines():
             self._tell(json.loads(line))
-        self.failed = None if process.returncode == 0 else _last_line(errors)
-        if self.failed is not None:
-            log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
+        return None if process.returncode == 0 else _last_line(errors)
 
     def _tell(self, done: dict[str, Any]) -> None:
         if done["lost"]:

@@ -17,10 +17,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from recorder.capture.ledger import Ledger
 from recorder.capture.session import Session
 from recorder.capture.tap import Tap
-from recorder.config import Config, ConfigError, load
-from recorder.config.difference import difference, reloaded
+from recorder.config import Config, load
 from recorder.daemon.known import known_in
 from recorder.daemon.notify import notify, watchdog_seconds
+from recorder.daemon.reload import Reloads
 from recorder.daemon.renderer import Renderer, RenderFailedError
 from recorder.daemon.report import Flush
 from recorder.daemon.running import remember
@@ -69,6 +69,7 @@ class _Daemon:
         self._source = source
         self._timing = timing
         self._session: Session | None = None
+        self._reloads = Reloads(config, source)
         self._renderer = Renderer(root)
         self._rendering: asyncio.Task[None] | None = None
         self._flush: Flush | None = None
@@ -95,6 +96,7 @@ class _Daemon:
         if self._source is not None:
             remember(self._root, self._config, self._source)
         ending = asyncio.create_task(self._end_session(seconds))
+        reloading = asyncio.create_task(self._reloads.run(session, ledger))
         scheduler = self._schedule()
         board = Board(self._root, session.machine, self._tap, lambda: self._flush)
         showing = asyncio.create_task(board.show(self._config.status.listen))
@@ -108,11 +110,14 @@ class _Daemon:
             ending.cancel()
             showing.cancel()
             scheduler.shutdown(wait=False)
+            self._stop()
             await self._finish()
+            await reloading
 
     async def _end_session(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+        self._stop()
         if self._session is not None:
             self._session.stop()
 
@@ -127,32 +132,12 @@ class _Daemon:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
 
-    def _reload(self) -> None:
-        """Read the config file again and touch only what differs; a bad file changes nothing and says why."""
-        if self._session is None or self._source is None:
-            log.warning(
-                "not reloaded: still starting" if self._source else "not reloaded: there is no file to read"
-            )
-            return
-        try:
-            wanted = load(self._source)
-        except ConfigError as error:
-            for problem in str(error).splitlines():
-                log.error("not reloaded; recording goes on as before", problem=problem)
-            return
-        plan = difference(self._config, wanted)
-        self._config = reloaded(self._config, wanted)
-        for setting in plan.at_restart:
-            log.warning("takes effect at the next start only", setting=str(setting))
-        log.info("reloaded", plan=plan.words())
-        self._session.reload(self._config, plan.words())
-        try:
-            remember(self._root, self._config, self._source)
-        except OSError as error:
-            log.warning("check --against will not see this reload", reason=str(error))
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._reloads.end()
 
     def _schedule(self) -> AsyncIOScheduler:
         defaults = {"misfire_grace_time": _LATE_SECONDS, "coalesce": True, "max_instances": 1}

@@ -10,6 +10,9 @@ Rules:
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+KEPT_REQUESTS = 500
+"""Requests that are over and still known: their last ticks may be under way."""
+
 FILLABLE_STREAMS = frozenset({"trades", "quotes", "midpoints"})
 """Tick-by-tick streams: IB keeps their ticks for later."""
 
@@ -125,11 +128,10 @@ class State:
             case "opened":
                 self.hello, self.requests, self.live = False, {}, set()
             case "asked":
-                self.requests[record["req"]] = Request(record["symbol"], "", 0)
+                self._request(record["req"], Request(record["symbol"], "", 0))
             case "subscribed":
-                self.requests[record["req"]] = Request(
-                    record["symbol"], record["stream"], record["con_id"], record.get("show", "")
-                )
+                wanted = (record["symbol"], record["stream"], record["con_id"], record.get("show", ""))
+                self._request(record["req"], Request(*wanted))
                 self.live.add(record["req"])
             case "unsubscribed" | "ended":
                 self.live.discard(record["req"])
@@ -144,6 +146,14 @@ class State:
                 self.names |= {record["title"]: record["symbol"]} if record.get("title") else {}
             case "backfill":
                 self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
+
+    def _request(self, req: int, request: Request) -> None:
+        """Take a request; of those that are over only the latest are kept, whose last ticks may be under way."""
+        self.requests[req] = request
+        if len(self.requests) > len(self.live) + 2 * KEPT_REQUESTS:
+            over = [old for old in self.requests if old not in self.live]
+            for old in over[:-KEPT_REQUESTS]:
+                del self.requests[old]
 
     def _end_gap(self, record: dict[str, Any]) -> None:
         self.gaps.pop((record["symbol"], record["stream"]), None)

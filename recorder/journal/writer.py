@@ -5,6 +5,7 @@ Rules:
 - A thread makes them durable every ``fsync_seconds``; that is what a power cut can take.
 """
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from recorder.journal.syncer import JournalError, Syncer
 SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment is sealed at this size: about 250,000 ticks, what the renderer holds in memory at once."""
 
+_CLOSED = -1
+"""No descriptor: the number of the last one may be another file's by now."""
+
 
 class Journal:
     """The journal of a running recorder, open at its newest segment.
@@ -34,11 +38,11 @@ class Journal:
         self.index = checkpoint.next_segment
         self.seq = checkpoint.next_seq
         self.state = State.restore(checkpoint.state.snapshot())
-        self.size = 0
+        self.size = self._begin = 0
         self.rows = 0
         self.clock = clock
         self._salt = b""
-        self._descriptor = -1
+        self._descriptor = _CLOSED
         self._syncer = Syncer(root / "journal", fsync_seconds)
         self._open()
 
@@ -46,6 +50,11 @@ class Journal:
     def path(self) -> Path:
         """The segment being written."""
         return segment_path(self.root, self.index)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the segment holds enough; the state that it begins with does not count."""
+        return self.size - self._begin >= SEGMENT_BYTES
 
     def append(self, kind: Kind, payload: bytes, ts: int, skip: int = 0, skip_rows: int = 0) -> None:
         """Write one record.
@@ -94,16 +103,19 @@ class Journal:
         return True
 
     def close(self) -> None:
-        """Seal, sync and close; the segment stays for the renderer.
+        """Seal, sync and close; the segment stays for the renderer. Whatever is written behind it is refused.
 
         Raises:
             JournalError: the last bytes could not be written or made durable.
         """
+        if self._descriptor == _CLOSED:
+            return
         try:
             if self.rows:
                 self._seal()
         finally:
             self._syncer.retire(self._descriptor)
+            self._descriptor = _CLOSED
             self._syncer.close()
         self._syncer.check()
 
@@ -123,9 +135,12 @@ class Journal:
         self._write((start,))
         self._syncer.began()
         self.append("S", segment_format.dump(self.state.snapshot()), self.clock())
+        self._begin = self.size
 
     def _write(self, parts: tuple[bytes, ...]) -> None:
         """All of ``parts`` or nothing: a write that came to an end halfway is cut back."""
+        if self._descriptor == _CLOSED:
+            raise JournalError(errno.EBADF, f"{self.path}: closed; nothing can be written any more")
         wanted = sum(len(part) for part in parts)
         try:
             written = os.writev(self._descriptor, parts)

@@ -29,7 +29,8 @@ class Farms:
 
     def said(self, code: int, text: str, now: Now) -> str | None:
         """Take a notice; returns the farm's name if it carries live data and has just broken or come back."""
-        name = text.rpartition(":")[2].strip() or "a farm"
+        # "... is broken:usfarm", and "... should be available upon demand.usfarm" (2107, 2108).
+        name = text.rpartition("demand.")[2].rpartition(":")[2].strip() or "a farm"
         if code in codes.FARMS_BROKEN:
             if name in self.down:
                 return None
@@ -53,5 +54,6 @@ class Farms:
         self._elsewhere[farm].add(line)
 
     def forget_outages(self) -> None:
-        """A new connection tells anew."""
+        """A new connection tells anew, and IB may serve a line from elsewhere then."""
         self.down.clear()
+        self._elsewhere.clear()

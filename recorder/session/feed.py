@@ -27,6 +27,9 @@ _ENOUGH = 20
 _UNKNOWN_TIMES = 4.0
 """A line whose rate is not known may be quiet for this many times the least silence."""
 
+_FALTERS_TIMES = 5.0
+"""So many mean pauses without a tick are seen by chance once in 150 times."""
+
 _STRETCH = 4.0
 """Patience with a line grows by this much each time that it was renewed and did not come alive."""
 
@@ -57,7 +60,8 @@ class Feed:
         strikes: how often it was renewed for silence since it last proved alive.
         needs_tick: only a tick proves that it is received again.
         watch: an error code after which ticks may or may not come, and until when they must.
-        suspect: the farm that broke, if this line may hang on it.
+        suspect: the farm that broke, if this line may hang on it and it is not known yet.
+        refusals: how often in a row it was refused for what ends by itself.
         elsewhere: the conId and exchange that IB said to ask instead.
         problem: why it is parked, in words.
     """
@@ -81,6 +85,7 @@ class Feed:
     needs_tick: bool = False
     watch: tuple[int, float] | None = None
     suspect: str | None = None
+    refusals: int = 0
     elsewhere: tuple[int, str] | None = None
     problem: str = ""
 
@@ -136,23 +141,27 @@ class Feed:
         return self.entry.hours.open_at(now.wall / 1e6) is False
 
     def is_asleep(self, now: Now, timing: Timing) -> bool:
-        """Whether nothing comes because its market is closed. Some tick on outside the main session, now and then."""
-        return self.is_closed(now) and now.steady - self.last_at > max(self.doubt(timing), timing.slow)
+        """Whether nothing comes because it does not trade at all now, and nothing has come for a while either."""
+        closed = self.entry.trading.open_at(now.wall / 1e6) is False
+        return closed and now.steady - self.last_at > max(self.doubt(timing), timing.slow)
 
     def quiet(self, now: Now) -> float:
         """For how many seconds no tick has come while its market was open."""
         return now.steady - max(self.last_at, self.awake_at)
 
+    def falters(self, now: Now, timing: Timing) -> bool:
+        """Whether it has been quiet for several of its usual pauses: too little to act on, enough to doubt."""
+        return now.steady - self.last_at > max(timing.in_flight, _FALTERS_TIMES * self.pace.mean)
+
     def is_silent(self, now: Now, timing: Timing) -> bool:
         """Whether it is quiet for longer than its own measure.
 
         A rate that is not known tells nothing, but for one thing: IB answers every request for level 1 with a
-        picture of the market, so that nothing at all while the market is known to be open means something.
+        picture of the market, so that nothing at all means something.
         """
         patience = self.patience(timing)
         if patience is None and (self.needs_tick or (self.stream.kind == "level1" and not self.ticked)):
-            known_open = self.entry.hours.open_at(now.wall / 1e6) is True
-            patience = self.doubt(timing) if self.needs_tick or known_open else None
+            patience = self.doubt(timing)
         return patience is not None and self.quiet(now) > patience
 
     def patience(self, timing: Timing) -> float | None:

@@ -159,10 +159,10 @@ class Link:
         self._do(Say("info" if expected else "warning", event, words))
 
     def _client_id(self) -> int:
-        """The configured id; the spare ones in turn only when the gateway goes on saying that it is in use."""
-        spares = self._settings.spare_client_ids
-        attempts = self._in_use - _PATIENCE
-        return spares[attempts % len(spares)] if attempts >= 0 and spares else self._settings.client_id
+        """The configured id; it and the spare ones in turn when the gateway goes on saying that it is in use."""
+        own, attempts = self._settings.client_id, self._in_use - _PATIENCE
+        ids = (*self._settings.spare_client_ids, own)
+        return ids[attempts % len(ids)] if attempts >= 0 else own
 
     def _backoff(self) -> Iterator[float]:
         settings = self._settings

@@ -99,7 +99,7 @@ class Streams:
 
     def receive(self, feed: Feed, since: Mark) -> None:
         """It is being received, from there on."""
-        feed.phase, feed.needs_tick = "recording", False
+        feed.phase, feed.needs_tick, feed.refusals = "recording", False, 0
         for key in feed.keys:
             self._do(CloseGap(key, since))
 
@@ -140,8 +140,12 @@ class Streams:
         if feed.req is not None and feed.live:
             self._do(Ended(feed.req))
             self._by_req.pop(feed.req, None)
-        later = {"daily": self._timing.daily, "soon": self._timing.passing}
-        seconds = later.get(meaning.verdict, self._timing.slow)
+        seconds = self._timing.slow
+        if meaning.verdict == "soon":  # a competing session may last a minute, or the day
+            seconds = min(self._timing.passing * 2.0 ** min(feed.refusals, 8), seconds / 3)
+            feed.refusals += 1
+        elif meaning.verdict == "daily":
+            feed.entry.due = now.steady  # it was known until now: what is it today?
         feed.phase, feed.due, feed.problem = "parked", now.steady + seconds, f"{text} ({code})"
         self._say("not recorded", feed, reason=feed.problem, asked_again_in_seconds=round(seconds))
 

@@ -119,6 +119,8 @@ class Watch:
         else:
             self._judge_suspects(now, farm)
             self._await_ticks(now)
+            if self.lost_since is not None:  # a farm cannot be back without IB; somebody forgot to say so
+                self.lost_since = min(self.lost_since, now.steady - self._timing.slow + self._timing.passing)
 
     def _found(self, now: Now) -> None:
         """The gateway has IB again."""
@@ -139,15 +141,22 @@ class Watch:
                 feed.suspect = feed.suspect or (farm if feed.phase != "doubted" else None)
 
     def _judge_suspects(self, now: Now, farm: str) -> None:
-        """Which lines fell silent with the farm, as far as can be told by now."""
+        """Which lines fell silent with the farm, and which do not hang on it, as far as can be told by now.
+
+        What comes right behind the notice was under way. A line that ticks long after it does not hang on the farm;
+        one that ticks on at its pace is watched further while the farm is down.
+        """
+        real = self.farms.broke[farm] + self._timing.in_flight
         for feed in self._streams.feeds:
             if feed.suspect != farm:
                 continue
-            feed.suspect = None
-            if feed.last_at > self.farms.broke[farm] + self._timing.in_flight:
+            ticks_on = feed.last_at > real and not feed.falters(now, self._timing)
+            if feed.last_at > real + self._timing.lost_in_flight:
                 self.farms.not_on(farm, feed.key)
-            elif feed.phase == "recording" and not feed.is_asleep(now, self._timing):
+            elif not ticks_on and feed.phase == "recording" and not feed.is_asleep(now, self._timing):
                 self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
+            if not ticks_on or farm not in self.farms.down:
+                feed.suspect = None
 
     def hangs_on_a_farm(self, feed: Feed) -> bool:
         """Whether a farm is down that the stream may come from."""

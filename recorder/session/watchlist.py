@@ -49,6 +49,7 @@ class Entry:
         name: its name in the data; until that is known, what a person would call it.
         details: IB's contract details; None: not known yet.
         hours: when its main session is.
+        trading: when it trades at all.
         token: the lookup under way; None: none is.
         due: when to look it up, on the steady clock.
     """
@@ -57,6 +58,7 @@ class Entry:
     name: str = ""
     details: Details | None = None
     hours: Hours = field(default_factory=Hours)
+    trading: Hours = field(default_factory=Hours)
     token: int | None = None
     due: float = 0.0
 
@@ -126,6 +128,7 @@ class Watchlist:
             entry.name = self._name(entry, found)
         entry.details = found
         entry.hours = Hours.parse(found.get("liquid_hours"), found.get("time_zone"))
+        entry.trading = Hours.parse(found.get("trading_hours"), found.get("time_zone"))
 
     def _name(self, entry: Entry, found: Details) -> str:
         title = entry.line.title

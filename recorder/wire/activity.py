@@ -6,6 +6,7 @@ Rules:
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -71,28 +72,43 @@ class Activity:
         if self._bytes >= _MOST_BYTES:
             self._digest()
 
-    def look(self) -> dict[int, Seen]:
-        """What has come since the last look, by request id."""
+    def look(self, before: int | None = None) -> dict[int, Seen]:
+        """What has come since the last look, by request id; ``before``: only rows of lower numbers, if given.
+
+        What stands behind them is seen at the next look.
+        """
         if self._reads:
-            self._digest()
+            self._digest(before)
         seen, self._seen = self._seen, {}
         return seen
 
-    def _digest(self) -> None:
+    def _digest(self, before: int | None = None) -> None:
         reads, marks = self._reads, self._marks
         self._reads, self._marks, self._bytes = [], [], 0
         data = b"".join((self._tail, *reads))
         bounds = split(data)
         self._tail = b"" if bounds.broken else data[bounds.consumed :]
         msg_ids = messages.ids(data, bounds)
-        ticks = np.flatnonzero(_TICK[msg_ids])
-        if not len(ticks):
-            return
         read_ends = np.cumsum([len(read) for read in reads]) + (len(data) - sum(map(len, reads)))
         marked = _Marked(bounds, msg_ids, read_ends, marks)
+        end = len(msg_ids) if before is None else marked.first_from(before)
+        if end < len(msg_ids):
+            self._put_back(data, int(bounds.starts[end]) - 4, read_ends, marked, end)
+        ticks = np.flatnonzero(_TICK[msg_ids[:end]])
+        if not len(ticks):
+            return
         reqs = _requests(data, bounds.starts[ticks] + _OFFSET[msg_ids[ticks]])
         for req, count, first, last in _by_request(reqs):
             self._add(req, Seen(count, marked.at(ticks[first]), marked.at(ticks[last])))
+
+    def _put_back(self, data: bytes, begin: int, read_ends: Positions, marked: "_Marked", frame: int) -> None:
+        """Keep what stands from ``begin`` on, where ``frame`` begins, for the next look."""
+        first = int(np.searchsorted(read_ends, begin, side="right"))
+        edges = [begin, *read_ends[first:].tolist()]
+        self._tail, self._bytes = b"", len(data) - begin
+        self._reads = [data[start:end] for start, end in pairwise(edges)]
+        self._marks = marked.marks[first:]
+        self._marks[marked.read_of(frame) - first] = marked.at(frame)
 
     def _add(self, req: int, seen: Seen) -> None:
         before = self._seen.get(req)
@@ -106,14 +122,30 @@ class _Marked:
         self._ends = bounds.ends
         self._rows = np.concatenate(([0], np.cumsum(messages.is_row(msg_ids))))
         self._read_ends = read_ends
-        self._marks = marks
+        self.marks = marks
+
+    def read_of(self, frame: int) -> int:
+        """Which read completed a frame."""
+        return int(np.searchsorted(self._read_ends, self._ends[frame], side="left"))
 
     def at(self, frame: int) -> Mark:
-        read = int(np.searchsorted(self._read_ends, self._ends[frame], side="left"))
+        """Where a frame's row stands, or would stand."""
+        read = self.read_of(frame)
         begin = self._read_ends[read - 1] if read else 0
         first = int(np.searchsorted(self._ends, begin, side="right"))
-        mark = self._marks[read]
+        mark = self.marks[read]
         return Mark(mark.ts, mark.seq + int(self._rows[frame] - self._rows[first]))
+
+    def first_from(self, number: int) -> int:
+        """The first frame whose row has this number or a higher one."""
+        low, high = 0, len(self._ends)
+        while low < high:
+            middle = (low + high) // 2
+            if self.at(middle).seq < number:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
 
 def _requests(data: bytes, at: Positions) -> Positions:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Verdict: TypeAlias = Literal["daily", "slow", "soon", "anew", "watch", "delayed", "go on"]
-"""``daily``, ``slow``, ``soon``: nothing will come; the stream is parked and asked for again after so long.
+"""``daily``, ``slow``, ``soon``: nothing will come; the stream is parked and asked for again later (``daily``: its
+contract is looked up, at once and then daily).
 ``anew``: what was subscribed is over; asked for again at once. ``watch``: ticks decide. ``delayed``: delayed data
 follows; go on only if the config allows it. ``go on``: nothing is to be done."""
 

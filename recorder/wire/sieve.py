@@ -34,12 +34,14 @@ class Sifted:
     Attributes:
         rows: number of messages that become rows; the unreadable rest of a broken stream counts as one.
         handed_on: whole frames, prefix included, that concern the conversation with the gateway.
+        before: how many rows of this read stand before each of them.
         broken: the stream cannot be followed any further.
     """
 
     rows: int
     handed_on: list[bytes]
     broken: bool
+    before: list[int]
 
 
 class Sieve:
@@ -74,19 +76,19 @@ class Sieve:
     def feed(self, read: bytes) -> Sifted:
         """Take one read."""
         if self._broken:
-            return Sifted(0, [], True)
+            return Sifted(0, [], True, [])
         data = self.tail + read if self.tail else read
         if self.hello and len(data) < _FEW_BYTES:
             return self._few(data)
         bounds = split(data)
         self._broken = bounds.broken
         self.tail = b"" if bounds.broken else data[bounds.consumed :]
-        rows, handed_on = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
-        return Sifted(rows + bounds.broken, handed_on, bounds.broken)
+        rows, handed_on, before = self._greet(data, bounds) if not self.hello else _sift(data, bounds)
+        return Sifted(rows + bounds.broken, handed_on, bounds.broken, before)
 
     def _few(self, data: bytes) -> Sifted:
         """The usual read, some ticks: one loop over the prefixes, no arrays."""
-        at, rows, handed_on, broken = 0, 0, [], False
+        at, rows, handed_on, before, broken = 0, 0, [], [], False
         while at + 4 <= len(data):
             end = at + 4 + _length_at(data, at)[0]
             if end > len(data):
@@ -96,26 +98,29 @@ class Sieve:
                 rows += 1
             else:
                 msg_id = _message_id(data, at + 4, end)
-                rows += msg_id not in _CONVERSATION
                 if msg_id in _HANDED_ON:
                     handed_on.append(data[at:end])
+                    before.append(rows)
+                rows += msg_id not in _CONVERSATION
             at = end
         self._broken = broken
         self.tail = b"" if broken else data[at:]
-        return Sifted(rows + broken, handed_on, broken)
+        return Sifted(rows + broken, handed_on, broken, before)
 
-    def _greet(self, data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
+    def _greet(self, data: bytes, bounds: Bounds) -> tuple[int, list[bytes], list[int]]:
         count, self.hello = messages.hello_frames(data, bounds)
         greeting = [_frame(data, bounds, index) for index in range(count)]
         rest = Bounds(bounds.starts[count:], bounds.ends[count:], bounds.consumed, bounds.broken)
-        rows, handed_on = _sift(data, rest)
-        return rows, greeting + handed_on
+        rows, handed_on, before = _sift(data, rest)
+        return rows, greeting + handed_on, [0] * count + before
 
 
-def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes]]:
+def _sift(data: bytes, bounds: Bounds) -> tuple[int, list[bytes], list[int]]:
     msg_ids = messages.ids(data, bounds)
-    found = messages.is_handed_on(msg_ids).nonzero()[0].tolist()
-    return int(messages.is_row(msg_ids).sum()), [_frame(data, bounds, index) for index in found]
+    rows = messages.is_row(msg_ids)
+    found = messages.is_handed_on(msg_ids).nonzero()[0]
+    before = (rows.cumsum() - rows)[found].tolist() if len(found) else []
+    return int(rows.sum()), [_frame(data, bounds, index) for index in found.tolist()], before
 
 
 def _message_id(data: bytes, start: int, end: int) -> bytes:

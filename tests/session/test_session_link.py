@@ -45,12 +45,12 @@ def test_a_gateway_that_answers_when_asked_is_never_dropped():
     assert 800 < len(night.did(actions.AskTime)) < 860
 
 
-def test_spare_client_ids_come_in_turn_after_five_refusals_and_the_first_one_again_after_a_connection():
+def test_after_five_refusals_the_spare_client_ids_and_the_own_one_come_in_turn_and_it_alone_after_a_connection():
     night = Night(config(line("AAPL"), client_id=5, spare_client_ids=(6, 7), reconnect_max_seconds=2.0))
     for _ in range(8):
         night.give(REFUSED)
         night.play(2.1)
-    assert [5, 5, 5, 5, 5, 6, 7, 6, 7] == [one.client_id for one in night.did(actions.Connect)]
+    assert [5, 5, 5, 5, 5, 6, 7, 5, 6] == [one.client_id for one in night.did(actions.Connect)]
     night.give(inputs.Connected("here"))
     night.give(inputs.Lost("gone"))
     night.play(2.1)
@@ -71,7 +71,7 @@ def test_days_without_a_gateway_are_spent_trying_at_pauses_no_longer_than_config
     tries = night.when(actions.Connect)
     assert max(after - before for before, after in pairwise(tries)) <= 70.0
     assert 3 * 86400 / 70 < len(tries)
-    assert len(night.said("no connection, trying again")) < 3 * 86400 / 600 + 2
+    assert len(night.said("no connection, trying again")) < 3 * 86400 / 60 + 2
 
 
 def test_a_connect_without_an_outcome_is_dropped():

@@ -74,6 +74,8 @@ HOLES = (
     ("future ES 202612 CME", "depth", 0.0, 2.6, "not_subscribed"),
     ("AAPL", "level1", 40.5, 47.0, "farm"),
     ("MSFT", "trades", 37.5, 48.0, "farm"),
+    ("ESZ6", "level1", 41.5, 49.0, "farm"),  # two a second until then, and then nothing for long
+    ("ESZ6", "depth", 41.6, 49.1, "farm"),
     ("AAPL", "level1", 47.0, 59.0, "disconnected"),
     ("ESZ6", "level1", 49.0, 59.1, "disconnected"),
     ("ESZ6", "depth", 49.1, 59.2, "disconnected"),

@@ -113,14 +113,14 @@ def test_when_its_market_opens_a_line_has_its_whole_patience_again():
     assert 1 == len(night.said("silent, asked for anew"))
 
 
-def test_level1_without_a_single_tick_is_silent_only_if_its_market_is_known_to_be_open():
+def test_level1_without_a_single_tick_is_silent_unless_its_market_is_known_to_be_closed():
     told = {}
     for hours in (OPEN, CLOSED, ""):
         night = Night(config(line("AAPL"), heartbeat_seconds=1.0), kind=True)
         night.contracts, night.every = {"AAPL": [details("AAPL", 1, hours=hours)]}, 1e9
         night.play(9.0)
         told[hours] = len(night.said("silent, asked for anew"))
-    assert {OPEN: 1, CLOSED: 0, "": 0} == told
+    assert {OPEN: 1, CLOSED: 0, "": 1} == told
 
 
 # IB lost. ----------------------------------------------------------------------------------------------------
@@ -171,8 +171,7 @@ def test_when_nobody_says_that_ib_is_back_it_asks_all_the_same_and_believes_tick
 def test_ticks_that_prove_ib_back_call_every_other_line_to_prove_itself():
     night = night_of("AAPL", "MSFT", every=0.1)
     hush(night)
-    night.tell((0.0, inputs.Said(-1, 1100, "lost")), (5.0, Ticks("AAPL")), (5.5, inputs.Passed()))
-    night.play(3.0)
+    night.tell((0.0, inputs.Said(-1, 1100, "lost")), *((5.0 + nth, Ticks("AAPL")) for nth in range(4)))
     assert [("MSFT", "level1")] == [one.key for one in night.did(actions.Subscribe)][2:]
 
 

@@ -65,6 +65,27 @@ def looked(pieces, look_after):
 
 
 @settings(deadline=None, max_examples=200)
+@given(streams, cuts, st.lists(st.integers(0, 90), max_size=4))
+def test_looked_at_number_by_number_it_is_the_same_and_nothing_is_seen_before_its_turn(data, places, numbers):
+    edges = sorted({0, len(data), *(cut for cut in places if cut < len(data))})
+    pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
+    one, seq, rest = Activity(), 1, b""
+    for ts, piece in enumerate(pieces):
+        one.read(piece, ts, seq)
+        whole = rest + piece
+        bounds = split(whole)
+        rest = whole[bounds.consumed :]
+        seq += int(messages.is_row(messages.ids(whole, bounds)).sum())
+    found = {}
+    for number in [*sorted(numbers), None]:
+        for req, seen in one.look(number).items():
+            assert number is None or seen.last.seq < number
+            before = found.get(req)
+            found[req] = Seen(before.count + seen.count, before.first, seen.last) if before else seen
+    assert naive(pieces) == found
+
+
+@settings(deadline=None, max_examples=200)
 @given(streams, cuts, st.sets(st.integers(0, 9)))
 def test_every_tick_is_counted_under_its_request_and_the_first_and_last_are_found(data, places, look_after):
     edges = sorted({0, len(data), *(cut for cut in places if cut < len(data))})

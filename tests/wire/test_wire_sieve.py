@@ -34,12 +34,13 @@ def naive_id(body):
 def fed(reads):
     """Rows, frames handed on, and the sieve's state."""
     one = Sieve()
-    rows, handed_on = 0, []
+    rows, handed_on, before = 0, [], []
     for read in reads:
         sifted = one.feed(read)
+        before += [rows + count for count in sifted.before]
         rows += sifted.rows
         handed_on += sifted.handed_on
-    return rows, handed_on, one.hello, one.tail
+    return rows, list(zip(handed_on, before, strict=True)), one.hello, one.tail
 
 
 fields = st.lists(st.sampled_from(["", "1", "6", "7", "42", "-1", "x", "é", "9" * 5000]), max_size=4)
@@ -71,9 +72,10 @@ def test_few_frames_and_many_are_sifted_alike(data):
         )
         for i in range(len(bounds.starts))
     ]
-    rows = sum(rows for rows, _ in one_by_one)
-    handed_on = [frame for _, found in one_by_one for frame in found]
-    assert (rows, handed_on) == sieve._sift(data, bounds)
+    rows = sum(rows for rows, *_ in one_by_one)
+    handed_on = [frame for _, found, _ in one_by_one for frame in found]
+    before = [sum(one[0] for one in one_by_one[:i]) for i, one in enumerate(one_by_one) if one[1]]
+    assert (rows, handed_on, before) == sieve._sift(data, bounds)
     assert rows == sum(naive_id(body) not in messages.CONVERSATION for body in bodies_of(data))
     assert handed_on == [
         struct.pack(">I", len(body)) + body
@@ -95,8 +97,8 @@ def test_it_does_not_matter_how_the_bytes_were_cut(before, after, cuts, missing)
 
 def test_what_comes_before_and_with_the_hello_is_no_row():
     banner = frame("a", "b", "c")
-    assert (0, [banner, HELLO], True, b"") == fed([banner + HELLO])
-    assert (0, [banner], False, b"") == fed([banner])
+    assert (0, [(banner, 0), (HELLO, 0)], True, b"") == fed([banner + HELLO])
+    assert (0, [(banner, 0)], False, b"") == fed([banner])
     assert fed([banner, HELLO + frame("1", "6", "3", "1", "2.5", "1", "0")])[0] == 1
 
 
@@ -104,7 +106,7 @@ def test_errors_and_reroutes_are_rows_and_handed_on_and_ticks_are_only_counted()
     error, reroute = frame("4", "2", "-1", "2104", "ok", ""), frame("91", "3", "5", "SMART")
     tick, account = frame("1", "6", "3", "1", "2.5", "1", "0"), frame("9", "1", "1")
     rows, handed_on, *_ = fed([HELLO, error + tick + reroute + account])
-    assert (3, [HELLO, error, reroute, account]) == (rows, handed_on)
+    assert (3, [(HELLO, 0), (error, 0), (reroute, 2), (account, 3)]) == (rows, handed_on)
 
 
 def test_a_prefix_of_four_gigabytes_breaks_the_stream_and_counts_once():
