@@ -10,20 +10,18 @@ Source of the layouts: messages 96, 97 and 98 of IB's gateways at server version
 """
 
 import asyncio
+import math
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from recorder.capture.gateway import Gateway
-from recorder.wire.layouts import MIDPOINT, QUOTE, TRADE, Field, Layout
+from recorder.wire.layouts import TICKS, Field
 
 Values: TypeAlias = tuple[int | float | str | None, ...]
 """A tick as its table has it, second first, in the order of message 99; what tells two ticks apart."""
 
-LAYOUTS = {"trades": TRADE, "quotes": QUOTE, "midpoints": MIDPOINT}
-"""Stream to the layout of its live message; what stands from ``_FIRST`` on is the tick."""
-
-_FIRST = 3
 _HISTORY: dict[bytes, tuple[str, tuple[str, ...]]] = {
     b"96": ("midpoints", ("ts_event", "", "price", "")),
     b"97": ("quotes", ("ts_event", "attribs", "bid", "ask", "bid_size", "ask_size")),
@@ -39,6 +37,11 @@ _MOST_ALIKE, _MOST = 5, 60
 _SWAPPED = {"1": "2", "2": "1"}
 """The mask of 97 has the bits of 99 exchanged: 1 ask past high, 2 bid past low."""
 
+_INTEGER, _DECIMAL = re.compile(r"[0-9]{1,10}"), re.compile(r"[-+0-9.eE]{1,40}")
+_NUMBERS: dict[str, tuple[re.Pattern[str], type[int] | type[float]]] = {
+    "int": (_INTEGER, int), "float": (_DECIMAL, float), "size": (_DECIMAL, float),
+}  # fmt: skip
+"""What numbers are written with; Python alone would take blanks, underscores and the digits of other scripts too."""
 
 _QUERY_FAILED, _NO_DATA = 162, "query returned no data"
 
@@ -69,11 +72,6 @@ class Tick:
         return int(self.values[0] or 0)
 
 
-def tick_fields(stream: str) -> tuple[Field, ...]:
-    """What one tick of a stream is made of, in the order of message 99: the columns of its table."""
-    return LAYOUTS[stream].fields[_FIRST:]
-
-
 def decoded(frame: bytes) -> tuple[list[Tick], bool]:
     """The ticks of a message 96, 97 or 98, and whether they are the last of their answer.
 
@@ -86,21 +84,24 @@ def decoded(frame: bytes) -> tuple[list[Tick], bool]:
         raise ValueError(f"{len(texts)} fields where {count} ticks of {len(names)} were announced")
     starts = range(0, len(texts), len(names))
     told = (dict(zip(names, texts[at : at + len(names)], strict=True)) for at in starts)
-    return [_tick(one, stream, LAYOUTS[stream]) for one in told], done != "0"
+    return [_tick(one, stream) for one in told], done != "0"
 
 
-def _tick(told: dict[str, str], stream: str, layout: Layout) -> Tick:
+def _tick(told: dict[str, str], stream: str) -> Tick:
     if stream == "quotes":
         told["attribs"] = _SWAPPED.get(told["attribs"], told["attribs"])
-    fields = layout.fields[_FIRST:]
-    texts = tuple(told[one.name] for one in fields)
-    return Tick(texts, tuple(_value(text, one) for text, one in zip(texts, fields, strict=True)))
+    texts = tuple(told[one.name] for one in TICKS[stream])
+    return Tick(texts, tuple(_value(text, one) for text, one in zip(texts, TICKS[stream], strict=True)))
 
 
 def _value(text: str, one: Field) -> int | float | str | None:
-    if one.name == "ts_event" or (text and one.kind == "int"):
-        return int(text)
-    return float(text) if text and one.kind in ("float", "size") else text or None
+    if one.kind == "text" or (not text and one.name != "ts_event"):
+        return text or None
+    pattern, kind = _NUMBERS[one.kind]
+    value = kind(text) if pattern.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]!r} is no {one.name}")
+    return value
 
 
 def _message_id(frame: bytes) -> bytes:
@@ -173,7 +174,7 @@ class History:
 
 
 def _integer(texts: list[bytes]) -> int:
-    return int(texts[0]) if texts and texts[0].isdigit() else -1
+    return int(texts[0]) if texts and re.fullmatch(rb"[0-9]{1,10}", texts[0]) else -1
 
 
 @dataclass(slots=True)

@@ -15,6 +15,9 @@ from recorder.session.actions import Key
 from recorder.session.watchlist import Subscription
 from recorder.wire.activity import Mark
 
+_ASKED = ("con_id", "exchange", "trade_kind")
+"""What a gap keeps of the request whose ticks it misses: the line may stand for another contract later."""
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -38,8 +41,13 @@ class Ledger:
         """A stream is being asked for; to be said before the request is sent."""
         symbol, stream = key
         text = f"con_id {wanted.con_id} at {wanted.contract['exchange']}"
-        show = wanted.show if stream == "bars" else ""
-        self.event("subscribed", text, symbol=symbol, stream=stream, req=req, con_id=wanted.con_id, show=show)
+        own = {
+            "con_id": wanted.con_id,
+            "show": wanted.show if stream == "bars" else "",
+            "exchange": wanted.contract["exchange"],
+            "trade_kind": ("last" if wanted.only_reportable else "all_last") if stream == "trades" else None,
+        }
+        self.event("subscribed", text, symbol=symbol, stream=stream, req=req, **own)
 
     def unsubscribed(self, req: int) -> None:
         """The recorder gives a subscription up."""
@@ -61,13 +69,16 @@ class Ledger:
         if key not in self.journal.state.gaps:
             since = max(since, self._ends.get(key, since), key=lambda mark: (mark.seq, mark.ts))
             gap = {"code": code, "reason": reason, "ts_start": since.ts, "seq_start": since.seq}
-            self._gap("gap_start", key, gap)
+            request = self.journal.state.received(*key)
+            self._gap("gap_start", key, gap | {name: getattr(request, name) for name in _ASKED if request})
 
     def close(self, key: Key, until: Mark) -> None:
         """The gap ends; nothing if there is none."""
         gap = self.journal.state.gaps.get(key)
         if gap is not None:
-            begun = {name: getattr(gap, name) for name in ("code", "reason", "ts_start", "seq_start")}
+            begun = {
+                name: getattr(gap, name) for name in ("code", "reason", "ts_start", "seq_start", *_ASKED)
+            }
             self._ends[key] = until
             self._gap("gap_end", key, begun | {"ts_end": until.ts, "seq_end": until.seq})
 

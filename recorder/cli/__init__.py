@@ -123,10 +123,13 @@ def status(
 
 @app.command()
 def simulate(
-    port: Annotated[int, typer.Option(help="where to listen, on loopback")] = 4002,
-    seed: Annotated[int, typer.Option(help="the same seed makes the same market")] = 1,
+    port: Annotated[
+        str, typer.Option(metavar="PORT", help="where to listen, on loopback; 0: any free one")
+    ] = "4002",
+    seed: Annotated[str, typer.Option(metavar="N", help="the same seed makes the same market")] = "1",
     rate: Annotated[
-        str, typer.Option(help="ticks a second and subscription; max: as fast as the socket takes")
+        str,
+        typer.Option(metavar="R", help="ticks a second and subscription; max: as fast as the socket takes"),
     ] = "5",
     script: Annotated[Path | None, typer.Option(help="YAML file of failures to play")] = None,
     hours: Annotated[
@@ -137,7 +140,8 @@ def simulate(
     """The simulated gateway alone, for any TWS API client."""
     from recorder.cli.simulate import simulate as simulate_gateway
 
-    simulate_gateway(port, seed, errors.rate(rate), script, hours)
+    where = errors.whole("--port", port, 0, 65_535)
+    simulate_gateway(where, errors.whole("--seed", seed, 0, 2**63), errors.rate(rate), script, hours)
 
 
 @app.command()

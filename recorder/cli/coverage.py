@@ -1,6 +1,7 @@
 """``ib-recorder coverage``."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from datetime import date as calendar
@@ -17,6 +18,7 @@ import recorder
 from recorder.cli.coverage_report import Hole, Line, Report, duration, report
 from recorder.cli.errors import BAD_CONFIG
 from recorder.reader import views
+from recorder.reader.lifetime import Lifetime
 from recorder.reader.moments import Span
 from recorder.reader.snapshot import reading
 
@@ -44,31 +46,48 @@ def coverage(root: Path, day: str | None, *, as_json: bool, png: Path | None) ->
     except ValueError:
         sys.stderr.write(f"--date {day}: no date; write 2026-11-22\n")
         return BAD_CONFIG
-    recorder.open(root)
-    rows, stretches = reading(root, partial(views.covered, span=Span.day(asked)))
-    found = report(rows.to_pylist(), stretches.to_pylist())
-    if as_json:
-        sys.stdout.write(json.dumps(_as_json(root, day, found), indent=1) + "\n")
-    else:
-        _show(root, day, found)
-    if png is not None:
+    if png is not None and png.suffix.lower() != ".png":
+        sys.stderr.write(f"--png {png}: a PNG is drawn; write {png.with_suffix('.png')}\n")
+        return BAD_CONFIG
+    found, life = covered(root, Span.day(asked))
+    if png is not None:  # first: who cannot have the picture is told so at once
         from recorder.cli.coverage_picture import draw
 
         draw(found, png, str(root) if day is None else f"{root}  {day}")
+    if as_json:
+        sys.stdout.write(json.dumps(_as_json(root, day, found, life), indent=1) + "\n")
+    else:
+        _show(root, day, found, life)
+    if png is not None:
+        sys.stderr.write(f"the picture is in {png}\n")
     return 0
 
 
-def _as_json(root: Path, day: str | None, found: Report) -> dict[str, Any]:
+def covered(root: Path, span: Span) -> tuple[Report, Lifetime]:
+    """The report of a recording, and how long that has lived.
+
+    Raises:
+        NotARecording: ``root`` is none.
+    """
+    recorder.open(root)
+    rows, stretches, life = reading(root, partial(views.covered, span=span))
+    return report(rows.to_pylist(), stretches.to_pylist()), life
+
+
+def _as_json(root: Path, day: str | None, found: Report, life: Lifetime) -> dict[str, Any]:
     summary = {
         "lines": len(found.symbols),
         "lines_with_holes": len(found.holed),
         "missing_seconds": found.missing_seconds,
+        "asked_seconds": found.asked_seconds,
         "by_cause": found.causes,
         "text": found.words(),
     }
     return {
         "root": str(root),
         "date": day,
+        "running": life.running,
+        "until": _iso(life.until),
         "begin": _iso(found.begin),
         "end": _iso(found.end),
         "summary": summary,
@@ -87,34 +106,48 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _show(root: Path, day: str | None, found: Report) -> None:
+def _show(root: Path, day: str | None, found: Report, life: Lifetime) -> None:
     console = Console()
-    if not console.is_terminal:
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console = Console(width=_WIDE)
     if found.begin and found.end:
         lasted = f"{found.begin:{_DATE} {_CLOCK}} to {found.end:{_DATE} {_CLOCK}} UTC"
-        console.print(f"{root}: {lasted}", markup=False, highlight=False, soft_wrap=True)
-        console.print("recorded: of the time that the market was not closed\n", style="dim", highlight=False)
-        clock = _CLOCK if found.begin.date() == found.end.date() else f"{_DATE} {_CLOCK}"
-        console.print(_lines(found, clock, _CELLS if console.width > _NARROW else _CELLS // 2))
-        for title, holes in _chosen(found.holes):
-            console.print()
-            console.print(_holes(title, holes, clock))
-        console.print()
+        _say(console, f"{root}: {lasted}", "")
+        if not life.running:
+            _say(
+                console,
+                f"no recorder runs; the last sign of life was {life.last:{_DATE} {_CLOCK}} UTC",
+                "dim",
+            )
+        _say(console, "recorded: of the time that the market was not closed\n", "dim")
+        _tables(console, found, _CLOCK if found.begin.date() == found.end.date() else f"{_DATE} {_CLOCK}")
     said = found.words() if day is None else f"{day}: {found.words()}"
-    colour = "red" if found.holed else "green"
-    console.print(said, style=colour, markup=False, highlight=False, soft_wrap=True)
+    _say(console, said, "red" if found.holed else "green")
+
+
+def _say(console: Console, words: str, style: str) -> None:
+    console.print(words, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tables(console: Console, found: Report, clock: str) -> None:
+    console.print(_lines(found, clock, _CELLS if console.width > _NARROW else _CELLS // 2))
+    for title, holes in _chosen(found.holes):
+        console.print()
+        console.print(_holes(title, holes, clock))
+    console.print()
 
 
 def _lines(found: Report, clock: str, cells: int) -> Table:
     table = Table(header_style="bold", show_edge=False, pad_edge=False)
     for name in ("line", "stream", "recorded"):
         table.add_column(name, no_wrap=True)
-    table.add_column("closed", justify="right", no_wrap=True)
+    lengths = ["closed", *(["filled"] if any(line.row["filled_seconds"] for line in found.lines) else [])]
+    for name in lengths:
+        table.add_column("filled later" if name == "filled" else name, justify="right", no_wrap=True)
     table.add_column("missing", overflow="fold")
     for line in found.lines:
-        closed = duration(line.row["closed_seconds"]) or "-"
-        table.add_row(escape(line.symbol), line.stream, _bar(line, cells), closed, _missing(line, clock))
+        told = [duration(line.row[f"{name}_seconds"]) or "-" for name in lengths]
+        table.add_row(escape(line.symbol), line.stream, _bar(line, cells), *told, _missing(line, clock))
     return table
 
 
@@ -128,12 +161,11 @@ def _bar(line: Line, cells: int) -> str:
 
 
 def _missing(line: Line, clock: str) -> str:
-    causes = [f"{cause} {duration(seconds)}" for cause, seconds in line.causes.items()]
-    if filled := line.row["filled_seconds"]:
-        causes.append(f"filled later {duration(filled)}")
-    told = escape(", ".join(causes))
-    since = line.row["open_gap"]
-    return f"{told} [red]open since {since:{clock}}[/]" if since else told
+    told = [f"{cause} {duration(seconds)}" for cause, seconds in line.causes.items()]
+    since, removed = line.row["open_gap"], line.row["removed"]
+    opened = [f"[red]open since {since:{clock}}[/]"] if since else []
+    gone = [f"[dim]not in the watchlist since {removed:{clock}}[/]"] if removed else []
+    return " ".join(part for part in (escape(", ".join(told)), *opened, *gone) if part)
 
 
 def _chosen(holes: list[Hole]) -> list[tuple[str, list[Hole]]]:
@@ -154,8 +186,9 @@ def _holes(title: str, holes: list[Hole], clock: str) -> Table:
         table.add_column(name, justify="left" if name == "cause" else "right", no_wrap=True)
     table.add_column("of", overflow="fold")
     for hole in holes:
-        end = "[red]still open[/]" if hole.open else f"{hole.end:{clock}}"
+        most = "up to " if hole.differ else ""
+        end = "[red]still open[/]" if hole.open else f"{most}{hole.end:{clock}}"
         code = "" if hole.code is None else str(hole.code)
-        cause = [duration(hole.seconds), escape(hole.reason), code]
+        cause = [most + duration(hole.seconds), escape(hole.reason), code]
         table.add_row(f"{hole.begin:{clock}}", end, *cause, escape(hole.who()))
     return table

@@ -66,7 +66,7 @@ def draw(found: Report, file: Path, title: str) -> None:
     kinds = _stretches(axes, found.stretches, {key: place for place, key in enumerate(rows)})
     _label(axes, rows, min(7.5, 72 * (height - 1.5) / max(1, len(rows)) * 0.6))
     _time(axes, found.begin, found.end)
-    axes.set_title(f"{title}: {found.words()}", loc="left", fontsize=10)
+    axes.set_title(f"{title}\n{found.words()}", loc="left", fontsize=10)
     if kinds:
         figure.legend(
             handles=[Patch(color=colour, label=kind) for kind, colour in kinds.items()],

@@ -3,6 +3,7 @@
 Rules:
 - Pure. What is missing is what was neither recorded nor filled later while the market was open.
 - An outage that took many lines at once is one hole.
+- A stream that is not in the watchlist any more is shown, and in no sum.
 """
 
 from collections import defaultdict
@@ -40,17 +41,26 @@ class Line:
         return str(self.row["stream"])
 
     @property
+    def asked(self) -> float:
+        """How many seconds were asked for while the market was open."""
+        return float(self.row["recorded_seconds"] + self.row["gap_seconds"] - self.row["closed_seconds"])
+
+    @property
     def share(self) -> float | None:
         """How much of the time that the market was open is there, 0 to 1; None: it was not open."""
-        wanted = self.row["recorded_seconds"] + self.row["gap_seconds"] - self.row["closed_seconds"]
-        if wanted <= 0 and not self.row["missing_seconds"]:
+        if self.asked <= 0 and not self.row["missing_seconds"]:
             return None
-        return float(max(0.0, 1 - self.row["missing_seconds"] / wanted))
+        return float(max(0.0, 1 - self.row["missing_seconds"] / self.asked))
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """What is missing from one moment on, for one reason, of one stream or of many."""
+    """What is missing from one moment on, for one reason, of one stream or of many.
+
+    Attributes:
+        end: where it ended for the last of them.
+        differ: for others it ended earlier.
+    """
 
     begin: datetime
     end: datetime
@@ -58,6 +68,7 @@ class Hole:
     code: int | None
     open: bool
     of: tuple[tuple[str, str], ...]
+    differ: bool
 
     @property
     def seconds(self) -> float:
@@ -96,24 +107,34 @@ class Report:
         return max((one["end"] for one in self.stretches), default=None)
 
     @property
+    def wanted(self) -> list[Line]:
+        """The streams that are in the watchlist."""
+        return [line for line in self.lines if line.row["removed"] is None]
+
+    @property
     def symbols(self) -> set[str]:
-        """Names of all lines."""
-        return {line.symbol for line in self.lines}
+        """Names of the lines in the watchlist."""
+        return {line.symbol for line in self.wanted}
 
     @property
     def holed(self) -> set[str]:
         """Names of the lines of which something is missing."""
-        return {line.symbol for line in self.lines if line.causes}
+        return {line.symbol for line in self.wanted if line.causes}
 
     @property
     def causes(self) -> dict[str, float]:
-        """Missing seconds by cause, over all streams, most first."""
-        return _summed((cause, seconds) for line in self.lines for cause, seconds in line.causes.items())
+        """Missing seconds by cause, summed over the streams, most first."""
+        return _summed((cause, seconds) for line in self.wanted for cause, seconds in line.causes.items())
 
     @property
     def missing_seconds(self) -> float:
-        """Missing seconds of all streams."""
+        """Missing seconds, summed over the streams."""
         return sum(self.causes.values())
+
+    @property
+    def asked_seconds(self) -> float:
+        """Seconds that were asked for while the markets were open, summed over the streams."""
+        return sum(line.asked for line in self.wanted)
 
     def words(self) -> str:
         """All of it in one sentence."""
@@ -123,9 +144,14 @@ class Report:
         if not self.causes:
             return f"nothing is missing of {_counted(lines, 'line')}"
         worst = next(iter(self.causes))
-        share = "all" if len(self.causes) == 1 else "most"
+        part = "all" if len(self.causes) == 1 else "most"
         holed = f"{len(self.holed)} of {_counted(lines, 'line')} had holes"
-        return f"{holed}; {duration(self.missing_seconds)} missing in all, {share} of it: {worst}"
+        return f"{holed}; missing: {self._missing()}, {part} of it: {worst}"
+
+    def _missing(self) -> str:
+        streams = _counted(sum(bool(line.causes) for line in self.wanted), "stream")
+        share = _percent(self.missing_seconds / max(self.missing_seconds, self.asked_seconds))
+        return f"{share} of what was asked for ({duration(self.missing_seconds)} over {streams})"
 
 
 def report(rows: Iterable[Row], stretches: list[Row]) -> Report:
@@ -178,8 +204,16 @@ def _holes(missing: Iterable[Row]) -> list[Hole]:
 def _hole(rows: Sequence[Row]) -> Hole:
     first = rows[0]
     of = tuple((one["symbol"], one["stream"]) for one in rows)
-    end = max(one["end"] for one in rows)
-    return Hole(first["begin"], end, first["reason"], first["code"], first["open"], of)
+    ends = [one["end"] for one in rows]
+    differ = max(ends) - min(ends) >= _TOGETHER
+    return Hole(first["begin"], max(ends), first["reason"], first["code"], first["open"], of, differ)
+
+
+def _percent(share: float) -> str:
+    """``2.3 %``; what is there is never said to be nothing, nor what is not quite all to be all."""
+    if share < 0.001:
+        return "less than 0.1 %"
+    return f"{share:.1%}".replace("%", " %") if share < 0.9995 or share >= 1 else "more than 99.9 %"
 
 
 def _counted(count: int, noun: str) -> str:

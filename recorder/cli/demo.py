@@ -10,9 +10,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import recorder
+from recorder.cli.coverage import covered
 from recorder.config import Config, load
 from recorder.daemon import logs
 from recorder.daemon.run import record
+from recorder.reader.moments import Span
 from recorder.simulator import Simulator
 
 _RATE = 20.0
@@ -109,3 +111,4 @@ def _show(root: Path, console: Console) -> None:
             lines_in = frame["symbol"].nunique()
             table.add_row(name, f"{len(frame):,}", f"{lines_in}", f"{len(found)}", f"{size:,}")
     console.print(table)
+    console.print(f"\n{covered(root, Span())[0].words()}", markup=False, highlight=False, soft_wrap=True)

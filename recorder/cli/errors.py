@@ -11,6 +11,10 @@ BAD_CONFIG = 2
 FAILED = 1
 
 
+class WrongOptionError(ValueError):
+    """An option's value is none; says what would be right."""
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Run a command; turn what a person can mend into a line on standard error and an exit code."""
@@ -24,6 +28,8 @@ def told() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
+        _leave(str(error), BAD_CONFIG)
+    except WrongOptionError as error:
         _leave(str(error), BAD_CONFIG)
     except (NotARecording, NotARecordingError, RenderFailedError, RootInUseError, ScriptError) as error:
         _leave(str(error), FAILED)
@@ -42,13 +48,32 @@ def choice(given: str, *allowed: str) -> str:
 
 
 def rate(given: str) -> float:
-    """Ticks a second: a positive number, or ``max``."""
+    """Ticks a second: a positive number, or ``max``.
+
+    Raises:
+        WrongOptionError: it is none.
+    """
     try:
         value = math.inf if given == "max" else float(given)
     except ValueError:
         value = -1
     if not value > 0:
-        raise typer.BadParameter(f"{given!r} is no rate; a positive number, or max", param_hint="--rate")
+        raise WrongOptionError(f"--rate {given}: no rate; a positive number, or max")
+    return value
+
+
+def whole(option: str, given: str, least: int, most: int) -> int:
+    """A whole number within bounds.
+
+    Raises:
+        WrongOptionError: it is none.
+    """
+    try:
+        value = int(given)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise WrongOptionError(f"{option} {given}: must be a whole number from {least} to {most}")
     return value
 
 

@@ -7,7 +7,7 @@ import typer
 
 from recorder.cli import errors
 from recorder.daemon import logs
-from recorder.simulator import serve
+from recorder.simulator import Step, serve
 from recorder.simulator.world import Trading
 
 
@@ -19,13 +19,15 @@ def simulate(port: int, seed: int, rate: float, script: Path | None, hours: str)
         ScriptError: the script cannot be played.
     """
     logs.configure()
-    asyncio.run(
-        serve(port=port, seed=seed, rate=rate, script_path=script, listening=_say, hours=_trading(hours))
-    )
+    asyncio.run(serve(port, seed, rate, script, listening=_say, playing=_play, hours=_trading(hours)))
 
 
 def _trading(given: str) -> Trading:
     return "real" if errors.choice(given, "always", "real") == "real" else "always"
+
+
+def _play(seconds: float, step: Step) -> None:
+    typer.echo(f"{seconds:9.1f} s  {step}", err=True)
 
 
 def _say(port: int) -> None:

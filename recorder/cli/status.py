@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recorder.cli.errors import FAILED
-from recorder.config import load
+from recorder.config import ConfigError, known, load
 from recorder.config.model import Status
 from recorder.daemon.health import span
 from recorder.daemon.report import PROGRAM
@@ -34,17 +34,15 @@ class NoAnswerError(Exception):
 def status(path: Path | None, *, as_json: bool) -> int:
     """Show how the recorder of a config is doing; returns the exit code.
 
+    What is wrong in the file is told, and the recorder asked all the same: it may run with what stood there before.
+
     Args:
         path: the config file; None: whichever recorder answers at the default address.
         as_json: pass on what it says.
-
-    Raises:
-        ConfigError: the file is wrong.
     """
-    config = load(path) if path else None
-    root = config.storage.root.resolve() if config else None
+    listen, root = _named(path) if path else (Status().listen, None)
     try:
-        said = ask(config.status.listen if config else Status().listen, root)
+        said = ask(listen, root)
     except NoAnswerError as error:
         return _without_page(root, str(error), as_json=as_json)
     if as_json:
@@ -54,6 +52,17 @@ def status(path: Path | None, *, as_json: bool) -> int:
     else:
         _show(said)
     return 0
+
+
+def _named(path: Path) -> tuple[str | None, Path | None]:
+    """Where the recorder of a config listens and what it records to, as far as the file is right."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        storage, status = known(path)
+        sys.stderr.write(f"{error}\n")
+        return (status or Status()).listen, storage.root.resolve() if storage else None
+    return config.status.listen, config.storage.root.resolve()
 
 
 # Asking. -------------------------------------------------------------------------------------------------
@@ -74,8 +83,10 @@ def ask(listen: str | None, root: Path | None) -> Said:
         said = json.loads(_fetch(host.strip("[]"), int(port)))
     except TimeoutError:
         raise NoAnswerError(f"what listens on {listen} does not answer") from None
+    except ConnectionRefusedError:
+        raise NoAnswerError(f"none answers at {listen}") from None
     except OSError as error:
-        raise NoAnswerError(f"nothing answers on {listen}: {error.strerror or error}") from None
+        raise NoAnswerError(f"none answers at {listen}: {error.strerror or error}") from None
     except (http.client.HTTPException, ValueError):
         raise NoAnswerError(f"another program answers on {listen}") from None
     if not isinstance(said, dict) or said.get("program") != PROGRAM:
@@ -102,9 +113,10 @@ def _without_page(root: Path | None, why: str, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps({"running": pid is not None, "pid": pid, "why": why}) + "\n")
     elif pid is not None:
         sys.stdout.write(f"running as process {pid}, recording to {root}; no more is known: {why}\n")
+    elif root is not None:
+        sys.stderr.write(f"no recorder that records to {root} runs: {why}\n")
     else:
-        where = f" that records to {root}" if root else ""
-        sys.stderr.write(f"no recorder{where} runs: {why}\n")
+        sys.stderr.write(f"{why}; name the config file of another\n")
     return FAILED if pid is None else 0
 
 

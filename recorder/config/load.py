@@ -38,6 +38,30 @@ def load(path: Path | str) -> Config:
     return config
 
 
+def known(path: Path | str) -> tuple[Storage | None, Status | None]:
+    """The sections ``storage`` (with an absolute root) and ``status`` of a file that may be wrong elsewhere.
+
+    None is a section that is wrong itself; both are where the file cannot be read as YAML.
+    """
+    file = Path(path)
+    try:
+        report = Report(file, _document(file))
+    except ConfigError:
+        return None, None
+    data = report.document.data
+    if not isinstance(data, Mapping):
+        return None, None
+    storage = _right(report, data, "storage", Storage)
+    root = storage and file.absolute().parent / storage.root
+    return storage and storage.model_copy(update={"root": root}), _right(report, data, "status", Status)
+
+
+def _right(report: Report, data: Mapping[str, Data], name: str, model: type[M]) -> M | None:
+    found = _section(report, data, name, model)
+    wrong = any(problem.key.split(".")[0] == name for problem in report.problems)
+    return None if wrong else found
+
+
 def _document(file: Path) -> Document:
     try:
         return parse(file.read_bytes())
@@ -79,6 +103,8 @@ def _section(report: Report, data: Mapping[str, Data], name: str, model: type[M]
     """The section ``name``; its defaults where the file says nothing of it, or nothing right."""
     section = data.get(name)
     if section is None:  # a section whose keys are all commented out is an empty one
+        if name == "status" and report.document.written((name,)):
+            report.say((name,), "is null, which leaves the page on; to turn it off write {listen: null}")
         return model()
     if not isinstance(section, Mapping):
         report.wrong((name,), "keys and values")

@@ -47,7 +47,7 @@ class Report:
         last_message: when the last bytes came from the gateway; None: never.
         journal: its size.
         flush: the last one; None: there was none yet.
-        gaps: those that are open, the longest first.
+        gaps: those that are open of what is in the watchlist, the longest first.
         disk_free: bytes left for the recording.
         late: by how much the event loop was late at worst during the last minute, seconds.
     """

@@ -42,7 +42,16 @@ log = structlog.get_logger("recorder")
 
 def run(path: Path, *, timing: Timing | None = None) -> None:
     """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
-    asyncio.run(record(load(path), source=path, timing=timing))
+    # SIGHUP ends a process that does not listen for it: not listening yet, or any more, it waits or comes to nothing.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    asyncio.run(_until_told(load(path), path, timing))
+
+
+async def _until_told(config: Config, source: Path, timing: Timing | None) -> None:
+    try:
+        await record(config, source=source, timing=timing)
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 async def record(
@@ -134,6 +143,7 @@ class _Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _stop(self) -> None:
         self._stopping.set()

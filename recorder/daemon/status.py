@@ -96,6 +96,8 @@ class Board:
         self._see(now)
         current = status(self._machine, now)
         disk = os.statvfs(self._root)
+        wanted = {(one.line, one.stream) for one in current.each}
+        gaps = [gap for key, gap in journal.state.gaps.items() if key in wanted]
         return Report(
             status=current,
             health=self._health.verdict(current.words, time.monotonic()),
@@ -108,7 +110,7 @@ class Board:
             last_message=self._tap.last_ts or None,
             journal=journal_size(self._root),
             flush=self._flushed(),
-            gaps=sorted(journal.state.gaps.values(), key=lambda gap: gap.ts_start),
+            gaps=sorted(gaps, key=lambda gap: gap.ts_start),
             disk_free=disk.f_bavail * disk.f_frsize,
             late=max(self._late),
         )

@@ -39,17 +39,33 @@ class Request:
         stream: level1, trades, ... ; ``""`` for a contract lookup.
         con_id: the contract; 0 for a contract lookup.
         show: what real-time bars are made of, else ``""``.
+        exchange: where it was asked for; ``""``: not on record.
+        trade_kind: of trades ``all_last`` or ``last``, else None.
     """
 
     symbol: str
     stream: str
     con_id: int
     show: str = ""
+    exchange: str = ""
+    trade_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An open gap of one line's stream: since when (microseconds, seq of the last row before), and why."""
+    """An open gap of one line's stream.
+
+    Attributes:
+        symbol: the line.
+        stream: its stream.
+        ts_start: since when, microseconds.
+        seq_start: number of the last row before it.
+        reason: why.
+        code: IB's error code, if one was the reason.
+        con_id: the contract that was being received; 0: none, or not on record.
+        exchange: where it was asked for.
+        trade_kind: of trades ``all_last`` or ``last``, else None.
+    """
 
     symbol: str
     stream: str
@@ -57,6 +73,9 @@ class Gap:
     seq_start: int
     reason: str
     code: int | None = None
+    con_id: int = 0
+    exchange: str = ""
+    trade_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,9 @@ class Unfilled:
         seq_start: number of the last row before it.
         seq_end: number of the row that ended it.
         cursor: the next second to ask for, seconds since 1970.
+        con_id: the contract that was received when it began; 0: not on record.
+        exchange: where it was asked for.
+        trade_kind: of trades ``all_last`` or ``last``, else None.
     """
 
     symbol: str
@@ -82,12 +104,14 @@ class Unfilled:
     seq_start: int
     seq_end: int
     cursor: int
+    con_id: int = 0
+    exchange: str = ""
+    trade_kind: str | None = None
 
     @classmethod
     def of(cls, gap_end: dict[str, Any]) -> "Unfilled":
         """What a ``gap_end`` record leaves to fill."""
-        told = {name: gap_end[name] for name in cls.__slots__ if name != "cursor"}
-        return cls(**told, cursor=gap_end["ts_start"] // _SECOND - EDGE_SECONDS)
+        return cls(**_of(cls, gap_end), cursor=_first_second(gap_end["ts_start"]))
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -95,9 +119,18 @@ class Unfilled:
         return self.symbol, self.stream, self.seq_start
 
     @property
+    def is_begun(self) -> bool:
+        """Whether some of it is filled."""
+        return self.cursor > _first_second(self.ts_start)
+
+    @property
     def last_second(self) -> int:
-        """The last second to ask for."""
+        """The last second to ask for, where the clocks of recorder and IB agree."""
         return self.ts_end // _SECOND + EDGE_SECONDS
+
+
+def _first_second(ts_start: int) -> int:
+    return ts_start // _SECOND - EDGE_SECONDS
 
 
 @dataclass(slots=True)
@@ -130,15 +163,14 @@ class State:
             case "asked":
                 self._request(record["req"], Request(record["symbol"], "", 0))
             case "subscribed":
-                wanted = (record["symbol"], record["stream"], record["con_id"], record.get("show", ""))
-                self._request(record["req"], Request(*wanted))
+                self._request(record["req"], Request(**_of(Request, record)))
                 self.live.add(record["req"])
             case "unsubscribed" | "ended":
                 self.live.discard(record["req"])
             case "disconnected" | "session_end":
                 self.live = set()
             case "gap_start":
-                gap = Gap(**{name: record[name] for name in Gap.__slots__})
+                gap = Gap(**_of(Gap, record))
                 self.gaps[gap.symbol, gap.stream] = gap
             case "gap_end":
                 self._end_gap(record)
@@ -146,6 +178,12 @@ class State:
                 self.names |= {record["title"]: record["symbol"]} if record.get("title") else {}
             case "backfill":
                 self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
+
+    def received(self, symbol: str, stream: str) -> Request | None:
+        """What the ticks of a line's stream come under, or came under last on this connection; None: not on record."""
+        own = [req for req, one in self.requests.items() if (one.symbol, one.stream) == (symbol, stream)]
+        found = [req for req in own if req in self.live] or own
+        return self.requests[found[-1]] if found else None
 
     def _request(self, req: int, request: Request) -> None:
         """Take a request; of those that are over only the latest are kept, whose last ticks may be under way."""
@@ -194,3 +232,8 @@ class State:
             unfilled={gap.key: gap for gap in unfilled},
             names=dict(snapshot.get("names", {})),
         )
+
+
+def _of(kind: type[Request | Gap | Unfilled], record: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a record says of something; an older version's says fewer."""
+    return {name: record[name] for name in kind.__slots__ if name in record}

@@ -182,7 +182,8 @@ class Database:
 
         A line without trades in the range gets bars of its midpoint; then volume and vwap are null. ``ts`` is
         the bar's start; what was received in [ts, ts + interval) is in it, or happened in it and filled a gap
-        afterwards. Without ``interval``: the recorded 5-second bars.
+        afterwards. ``source`` is that of its trades or quotes, ``mixed`` where they have several. Without
+        ``interval``: the recorded 5-second bars.
 
         Raises:
             ValueError: the interval has no fixed length; see also ``table``.
@@ -215,7 +216,8 @@ class Database:
         ``first``, ``last``, ``rows``; ``recorded_seconds``, ``gap_seconds``; ``closed_seconds`` (of both, while the
         market is known to have been closed), ``filled_seconds`` (of the gaps, fetched later), ``missing_seconds``
         (of the gaps, neither closed nor filled); ``gaps`` (how many), ``reasons`` (seconds of gaps by reason, as
-        text), ``open_gap`` (since when, null: none now).
+        text), ``open_gap`` (since when, null: none now), ``removed`` (since when it is not in the watchlist any more,
+        null: it is; from then on nothing is missing). While a recorder runs all of it is up to now.
         """
         return self._frame(partial(views.coverage_of, span=Span.day(date)), engine)
 
@@ -224,7 +226,7 @@ class Database:
 
         ``symbol``, ``stream``, ``begin``, ``end``; ``what``: ``recorded``, ``closed`` (the market, by its trading
         hours), ``gap``, or ``filled`` (a gap whose ticks were fetched later); of a gap ``reason``, ``code`` and whether
-        it is still ``open``. No two stretches of a stream overlap.
+        it is still ``open``. No two stretches of a stream overlap. While a recorder runs they reach up to now.
         """
         wanted, span = _listed(symbol), Span.day(date)
 

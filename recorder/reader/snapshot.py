@@ -7,6 +7,7 @@ Rules:
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -49,17 +50,28 @@ def reading(root: Path, read: Callable[["Snapshot"], T]) -> T:
     """
     for _ in range(ATTEMPTS - 1):
         try:
-            return read(Snapshot(root, unrendered(root)))
+            return read(_taken(root))
         except Vanished:
             continue
-    return read(Snapshot(root, unrendered(root)))
+    return read(_taken(root))
+
+
+def _taken(root: Path) -> "Snapshot":
+    at = datetime.now(UTC)
+    return Snapshot(root, unrendered(root), at)
 
 
 class Snapshot:
-    """Files and tails of a recording; tails are taken before, files are listed when first asked for."""
+    """Files and tails of a recording; tails are taken before, files are listed when first asked for.
 
-    def __init__(self, root: Path, tails: Sequence[Tail]) -> None:
+    Attributes:
+        root: the recording.
+        at: when it was taken: whatever came before is in it.
+    """
+
+    def __init__(self, root: Path, tails: Sequence[Tail], at: datetime | None = None) -> None:
         self.root = root
+        self.at = at or datetime.now(UTC)
         self._tails = tails
         self._files: dict[str, list[PartFile]] = {}
         self._rows: dict[str, pa.Table] = {}

@@ -4,7 +4,7 @@ Rule: a view of a range is that part of the view of everything. So each reads ba
 to where the state at the start is known, and cuts what it read for that.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,8 +16,9 @@ from recorder.reader import sql
 from recorder.reader.derive import bars as bar
 from recorder.reader.derive import book as order_book
 from recorder.reader.derive import coverage as covering
-from recorder.reader.derive import filled, life, quotes, timeline, trades
+from recorder.reader.derive import filled, life, quotes, timeline, told, trades
 from recorder.reader.filling import Fillings, gaps_of, ticks_of
+from recorder.reader.lifetime import Lifetime, lifetime
 from recorder.reader.moments import BEGINNING, Span
 from recorder.reader.scan import lookback, scan
 from recorder.reader.snapshot import Snapshot
@@ -87,18 +88,20 @@ def book_of(snapshot: Snapshot, symbol: str, at: datetime | None, rows: int | No
 
 def coverage_of(snapshot: Snapshot, span: Span) -> pa.Table:
     """Who was recorded when, by line and stream."""
-    return covering.coverage(sql.select(snapshot, _counting(span)), _accounts(snapshot, None, span))
+    return covered(snapshot, span)[0]
 
 
 def timeline_of(snapshot: Snapshot, symbols: Sequence[str] | None, span: Span) -> pa.Table:
     """What each stream's time was, stretch by stretch."""
-    return timeline.table(_accounts(snapshot, symbols, span))
+    return timeline.table(_accounts(snapshot, symbols, span, lifetime(snapshot)))
 
 
-def covered(snapshot: Snapshot, span: Span) -> tuple[pa.Table, pa.Table]:
-    """``coverage_of`` and ``timeline_of``, of one moment."""
-    accounts = _accounts(snapshot, None, span)
-    return covering.coverage(sql.select(snapshot, _counting(span)), accounts), timeline.table(accounts)
+def covered(snapshot: Snapshot, span: Span) -> tuple[pa.Table, pa.Table, Lifetime]:
+    """``coverage_of`` and ``timeline_of`` of one moment, and how long the recording has lived."""
+    life_of = lifetime(snapshot)
+    accounts = _accounts(snapshot, None, span, life_of)
+    rows = covering.coverage(sql.select(snapshot, _counting(span)), accounts)
+    return rows, timeline.table(accounts), life_of
 
 
 def merged(found: list[pa.Table], shape: pa.Schema) -> pa.Table:
@@ -172,32 +175,16 @@ def _counting(span: Span) -> str:
 
 
 def _accounts(
-    snapshot: Snapshot, symbols: Sequence[str] | None, span: Span
-) -> dict[timeline.Key, timeline.Account]:
-    first, last = _lifetime(snapshot)
-    window = Span(span.start or first, min(span.end or last, last))
+    snapshot: Snapshot, symbols: Sequence[str] | None, span: Span, life_of: Lifetime
+) -> dict[told.Key, timeline.Account]:
+    first, until = life_of.first, life_of.until
+    window = Span(span.start or first, min(span.end or until, until))
     return timeline.accounts(
-        scan(snapshot, "events", symbols, columns=timeline.EVENTS),
+        scan(snapshot, "events", symbols, columns=told.EVENTS),
         gaps_of(snapshot, symbols, span),
         scan(snapshot, "instruments", symbols, Span(None, window.end), columns=timeline.INSTRUMENTS),
-        (_micros(window.start or first), _micros(window.end or last)),
+        (_micros(window.start or first), _micros(window.end or until)),
     )
-
-
-def _lifetime(snapshot: Snapshot) -> tuple[datetime, datetime]:
-    """The recording's first and last sign of life."""
-    bounds = [pc.min_max(rows["ts_recv"]).as_py() for rows in _edges(snapshot)]
-    first = min((bound["min"] for bound in bounds if bound["min"]), default=BEGINNING)
-    return first, max((bound["max"] for bound in bounds if bound["max"]), default=first)
-
-
-def _edges(snapshot: Snapshot) -> Iterator[pa.Table]:
-    """The times of the first and of the last day of each table, and of what is in no file yet."""
-    for table in schema.SEQUENCED:
-        days = [file.day for file in snapshot.files(table)]
-        for day in {min(days), max(days)} if days else ():
-            yield scan(snapshot, table, None, Span.day(day), columns=["ts_recv"])
-        yield snapshot.tail(table).select(["ts_recv"])
 
 
 def _stamp(moment: datetime) -> str:

@@ -6,6 +6,8 @@ Rules:
   future's time zone.
 """
 
+import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +51,10 @@ _TEXTS = (
 ).split()
 _NUMBERS = "multiplier strike min_tick coupon min_size size_increment".split()
 
+_INTEGER = re.compile(r"-?[0-9]{1,10}")
+_DECIMAL = re.compile(r"[-+0-9.eE]{1,40}")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+
 
 class DetailsError(ValueError):
     """A contract details message that does not have IB's layout.
@@ -89,22 +95,20 @@ def details(frame: bytes, server_version: int) -> tuple[int, Details]:
     """Request id and fields of a message 10 or 18.
 
     Raises:
-        DetailsError: the message has another number of fields.
+        DetailsError: the message has another number of fields, or a contract id or a count that is none.
     """
-    fields = frame[4:].decode(errors="backslashreplace").split("\0")[:-1]
-    names = _BOND if fields[0] == str(BOND_CONTRACT) else _CONTRACT
-    if server_version < _SIZES_SINCE:
-        del fields[1]
-        place = names.index("min_tick") + 1
-        del fields[2 + place]
-        names = [name for name in names if not name.endswith("size") and "size_inc" not in name]
+    msg_id, *fields = frame[4:].decode(errors="backslashreplace").split("\0")[:-1] or [""]
+    names = _BOND if msg_id == str(BOND_CONTRACT) else _CONTRACT
+    req = None
     try:
-        req = int(fields[1])
-    except (ValueError, IndexError):
-        raise DetailsError("contract details of no request", None) from None
-    try:
-        found = dict(_paired(names, fields[2:]))
-        int(found["con_id"])
+        if server_version < _SIZES_SINCE:
+            del fields[0]
+        req = _integer(fields[0])
+        if server_version < _SIZES_SINCE:
+            del fields[1 + names.index("min_tick") + 1]
+            names = [name for name in names if not name.endswith("size") and "size_inc" not in name]
+        found = dict(_paired(names, fields[1:]))
+        _integer(found["con_id"])
     except (ValueError, IndexError) as error:
         raise DetailsError(f"contract details that do not read: {error}", req) from None
     return req, found
@@ -117,7 +121,7 @@ def end_of_details(frame: bytes) -> int:
         DetailsError: there is none in it.
     """
     try:
-        return int(frame[4:].split(b"\0")[2])
+        return _integer(frame[4:].split(b"\0")[2].decode())
     except (ValueError, IndexError):
         raise DetailsError("an end of contract details of no request", None) from None
 
@@ -126,7 +130,9 @@ def _paired(names: list[str], fields: list[str]) -> Iterator[tuple[str, str]]:
     """Names with their fields; ``*`` stands for a count and that many (tag, value) pairs."""
     at = names.index("*")
     yield from zip(names[:at], fields[:at], strict=True)
-    pairs = int(fields[at])
+    pairs = _integer(fields[at])
+    if pairs < 0:
+        raise ValueError(f"{pairs} pairs of identifiers")
     rest = at + 1 + 2 * pairs
     for tag in range(at + 1, rest, 2):
         yield fields[tag].lower(), fields[tag + 1]
@@ -139,7 +145,8 @@ def instrument(found: Details, symbol: str) -> dict[str, Any]:
     row |= {name: _number(found.get(name)) for name in _NUMBERS}
     row["long_name"] = _unescaped(found.get("long_name", "")) or None
     row["expiry"] = _date(found.get("last_trade", "")) or None
-    row["under_con_id"] = int(_number(found.get("under_con_id")) or 0) or None
+    under = found.get("under_con_id", "")
+    row["under_con_id"] = (int(under) if _INTEGER.fullmatch(under) else 0) or None
     return row | {"symbol": symbol, "con_id": int(found["con_id"])}
 
 
@@ -196,17 +203,23 @@ def _date(last_trade: str) -> str:
     return words[0] if words else ""
 
 
+def _integer(text: str) -> int:
+    """A number of at most ten ASCII digits."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(f"{text[:20]!r} is no whole number")
+    return int(text)
+
+
 def _number(text: str | None) -> float | None:
+    """A finite number; None where there is none."""
     try:
-        return float(text) if text else None
+        found = float(text) if text and _DECIMAL.fullmatch(text) else math.nan
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def _unescaped(text: str) -> str:
     r"""IB writes what is not ASCII as \uXXXX, what is beyond 16 bits as two of them."""
-    try:
-        units = text.encode("ascii").decode("unicode-escape")
-    except UnicodeError:
-        return text
+    units = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -142,7 +142,8 @@ class Streams:
             self._by_req.pop(feed.req, None)
         seconds = self._timing.slow
         if meaning.verdict == "soon":  # a competing session may last a minute, or the day
-            seconds = min(self._timing.passing * 2.0 ** min(feed.refusals, 8), seconds / 3)
+            passing = self._timing.passing
+            seconds = max(passing, min(passing * 2.0 ** min(feed.refusals, 8), seconds / 3))
             feed.refusals += 1
         elif meaning.verdict == "daily":
             feed.entry.due = now.steady  # it was known until now: what is it today?

@@ -3,13 +3,18 @@
 Rules:
 - Read and checked whole before anything is played; what is wrong is told with file and line, and what is
   right.
+- What it names must be there: a symbol or a farm that the market does not know is an error, not a step without effect.
 - ``at`` is seconds from the start, ``every`` repeats; every other key is a parameter of the action
   (``actions``), ``for`` being its ``seconds``.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +22,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recorder.simulator.actions import ACTIONS
+from recorder.simulator.universe import universe
+from recorder.simulator.world import FARMS
+
+_WORDS = {"seconds": "for"}
+"""What a script calls a parameter."""
 
 
 class ScriptError(ValueError):
@@ -44,6 +54,12 @@ class Step:
         if self.every is not None:
             _check_time("every", self.every, least=0.001)
         check(self.do, self.arguments)
+
+    def __str__(self) -> str:
+        """As a script has it: ``{at: 5, do: freeze, for: 10}``."""
+        again = {} if self.every is None else {"every": self.every}
+        said = {"at": self.at, "do": self.do, **self.arguments, **again}
+        return f"{{{', '.join(f'{_WORDS.get(key, key)}: {_written(value)}' for key, value in said.items())}}}"
 
 
 def load_script(path: Path) -> tuple[Step, ...]:
@@ -83,6 +99,36 @@ def check(name: str, arguments: Mapping[str, Any]) -> None:
             raise ScriptError(f"{name} needs {one.name!r}")
 
 
+def check_names(step: Step) -> None:
+    """Whether the market knows the symbol and the farm that a step names.
+
+    Raises:
+        ScriptError: it does not; says which one may be meant.
+    """
+    symbol = step.arguments.get("symbol", "")
+    if symbol not in ("", "all"):
+        _check_known(step.do, symbol, _symbols())
+    if step.do == "farm":
+        _check_known(step.do, step.arguments["name"], FARMS)
+
+
+def _check_known(name: str, given: str, known: Collection[str]) -> None:
+    if given not in known:
+        near = get_close_matches(given.upper(), known, 1) or get_close_matches(given.lower(), known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"it knows {', '.join(islice(known, 12))}, ..."
+        raise ScriptError(f"{name}: the market knows no {given}; {meant}")
+
+
+@cache
+def _symbols() -> dict[str, None]:
+    """All symbols, in the market's order."""
+    return {one.symbol: None for one in universe(datetime.now(UTC).date()).instruments}
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 _KINDS: dict[object, tuple[tuple[type, ...], str]] = {
     float: ((int, float), "a number"),
     int: ((int,), "a whole number"),
@@ -113,9 +159,11 @@ def _step(path: Path, entries: Any, index: int) -> Step:
     try:
         said = {("seconds" if key == "for" else key): _plain(value) for key, value in entry.items()}
         arguments = {key: value for key, value in said.items() if key not in {"at", "do", "every"}}
-        return Step(said["at"], said["do"], arguments, said.get("every"))
+        step = Step(said["at"], said["do"], arguments, said.get("every"))
+        check_names(step)
     except ScriptError as error:
         raise ScriptError(f"{path}:{line}: {error}") from None
+    return step
 
 
 def _plain(value: Any) -> Any:

@@ -49,6 +49,7 @@ class Simulator:
         seed: int = 1,
         rate: float = 10.0,
         script: Sequence[Step] | None = None,
+        playing: Callable[[float, Step], None] | None = None,
         max_lines: int = 100,
         now: Callable[[], float] = time.time,
         record: bool = False,
@@ -65,6 +66,7 @@ class Simulator:
             seed: of everything random; the same seed, the same frames.
             rate: ticks a second of each subscription; ``math.inf``: as fast as the socket takes.
             script: steps to play, see ``load_script``.
+            playing: told each step of the script when it is played, and the seconds since the start.
             max_lines: market data lines of the account, for all clients together.
             now: seconds since the epoch, what ticks and bars are stamped with.
             record: keep ``sent``.
@@ -83,6 +85,7 @@ class Simulator:
         )  # fmt: skip
         self._host = host
         self._script = tuple(script or ())
+        self._playing = playing
         self._record = record
         self._max_backlog = max_backlog
         self._connections = 0
@@ -215,6 +218,8 @@ class Simulator:
         while waiting:
             at, index, step = heapq.heappop(waiting)
             await asyncio.sleep(begin + at - self.clock())
+            if self._playing:
+                self._playing(self.clock() - begin, step)
             await self.play(step.do, **step.arguments)
             if step.every is not None:
                 heapq.heappush(waiting, (at + step.every, index, step))
@@ -225,8 +230,9 @@ async def serve(
     seed: int = 1,
     rate: float = 10.0,
     script_path: Path | None = None,
-    listening: Callable[[int], None] | None = None,
     *,
+    listening: Callable[[int], None] | None = None,
+    playing: Callable[[float, Step], None] | None = None,
     hours: Trading = "always",
 ) -> None:
     """Run a simulated gateway until cancelled.
@@ -237,6 +243,7 @@ async def serve(
         rate: ticks a second of each subscription.
         script_path: a YAML file of failures to play.
         listening: told the port once it listens.
+        playing: as of ``Simulator``.
         hours: as of ``Simulator``.
 
     Raises:
@@ -244,7 +251,8 @@ async def serve(
         ScriptError: the script is wrong; says file, line and what would be right.
     """
     script = load_script(script_path) if script_path else ()
-    async with Simulator(port, seed=seed, rate=rate, script=script, hours=hours) as simulator:
+    simulated = Simulator(port, seed=seed, rate=rate, script=script, playing=playing, hours=hours)
+    async with simulated as simulator:
         if listening:
             listening(simulator.port)
         await simulator.run()

@@ -143,6 +143,9 @@ LAYOUTS = (
     DEPTH, DEPTH_L2, BAR, MARKET_DATA_TYPE, TICK_PARAMS, REROUTE_LEVEL1, REROUTE_DEPTH,
 )  # fmt: skip
 
+TICKS = {one.table: one.fields[one.req_position + 2 :] for one in (TRADE, QUOTE, MIDPOINT)}
+"""Tick-by-tick table to what a tick is made of: the fields of message 99 behind its request id and variant."""
+
 
 def frame(*texts: str) -> bytes:
     """Fields as one frame: four bytes of length, big-endian, then each field ended by NUL."""

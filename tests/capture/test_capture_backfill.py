@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -12,9 +13,10 @@ from daemon import numbers, table, until
 import recorder
 from recorder.capture import backfill as filling
 from recorder.capture import history
-from recorder.capture.backfill import Asked, Backfill, KnownError, is_final, page, records, unrecorded
+from recorder.capture.backfill import Backfill, KnownError, is_final, page, records, unrecorded
 from recorder.capture.gateway import Gateway, Subscription
-from recorder.capture.history import History, HistoryError, Tick, tick_fields
+from recorder.capture.history import History, HistoryError, Tick
+from recorder.capture.ledger import Ledger
 from recorder.daemon.known import known_in
 from recorder.journal import folder
 from recorder.journal.state import Unfilled
@@ -24,11 +26,13 @@ from recorder.simulator import Simulator
 from recorder.simulator.history import changes
 from recorder.simulator.walk import middle
 from recorder.verify import verify
-from recorder.wire.layouts import frame
+from recorder.wire.activity import Mark
+from recorder.wire.layouts import TICKS, frame
 from recorder.wire.sieve import Sieve
 
-GAP = Unfilled("AAPL", "trades", "disconnected", 100_500_000, 103_500_000, 7, 9, 98)
-ASKED = Asked({"conId": 265598, "exchange": "SMART"}, "all_last")
+GAP = Unfilled(
+    "AAPL", "trades", "disconnected", 100_500_000, 103_500_000, 7, 9, 98, 265598, "SMART", "all_last"
+)
 
 
 def tick(second, price=1.0, mask=0):
@@ -51,19 +55,20 @@ def tick(second, price=1.0, mask=0):
     ],
 )
 def test_a_page_is_what_belongs_to_the_gap_and_the_next_second_to_ask_for(seconds, kept, cursor, done):
-    found = page(GAP, [tick(second) for second in seconds], "all_last")
+    found = page(GAP, [tick(second) for second in seconds], GAP.last_second)
     assert (kept, cursor, done) == ([one.second for one in found.ticks], found.cursor, found.done)
 
 
 def test_an_answer_from_before_the_question_is_no_answer():
     with pytest.raises(HistoryError, match="before the second asked for"):
-        page(GAP, [tick(97)], "all_last")
+        page(GAP, [tick(97)], GAP.last_second)
 
 
 def test_a_stream_of_reported_trades_gets_no_others():
     answer = [tick(100, 1.0), tick(100, 2.0, mask=2), tick(100, 3.0, mask=3), tick(100, 4.0, mask=1)]
-    assert [1.0, 4.0] == [one.values[1] for one in page(GAP, answer, "last").ticks]
-    assert 4 == len(page(GAP, answer, "all_last").ticks)
+    last = replace(GAP, trade_kind="last")
+    assert [1.0, 4.0] == [one.values[1] for one in page(last, answer, 105).ticks]
+    assert 4 == len(page(GAP, answer, 105).ticks)
 
 
 def test_each_recorded_row_takes_off_one_tick_and_no_more():
@@ -76,9 +81,9 @@ def test_each_recorded_row_takes_off_one_tick_and_no_more():
 def test_a_flood_becomes_several_records_and_only_the_last_goes_on(monkeypatch):
     monkeypatch.setattr(filling, "MOST_TICKS", 2)
     found = filling.Page([tick(second) for second in (98, 98, 98, 99, 99)], 100, False)
-    told = [(len(one["ticks"]), one["cursor"], one["done"]) for one in records(GAP, found, ASKED)]
+    told = [(len(one["ticks"]), one["cursor"], one["done"]) for one in records(GAP, found)]
     assert [(2, 98, False), (2, 99, False), (1, 100, False)] == told
-    (last,) = records(GAP, filling.Page([], 106, True), ASKED)
+    (last,) = records(GAP, filling.Page([], 106, True))
     assert ([], 106, True) == (last["ticks"], last["cursor"], last["done"])
 
 
@@ -128,6 +133,7 @@ class Recording:
     def begin(self):
         self.journal = Journal(self.root, self.checkpoint, fsync_seconds=1, clock=micros)
         self.gateway = self.history = None
+        self.ledger = Ledger(self.journal)
         self.streams, self.closing, self.last = {}, [], 0
 
     async def connect(self):
@@ -137,24 +143,18 @@ class Recording:
         await self.gateway.connect("127.0.0.1", self.sim.port, 5, 5)
         self.history = History(self.gateway, 2.0)
 
-    def subscribe(self, *streams, only_reportable=False):
+    def subscribe(self, *streams, contract=None, only_reportable=False):
         for stream in streams:
-            req = self.gateway.new_request()
-            own = {"req": req, "con_id": 265598, "symbol": "AAPL", "stream": stream}
-            self.journal.control({"kind": "subscribed", **own})
-            self.gateway.subscribe(req, Subscription(stream, STOCK, only_reportable=only_reportable))
+            req, wanted = self.gateway.new_request(), contract or STOCK
+            subscription = Subscription(stream, wanted, only_reportable=only_reportable)
+            self.ledger.subscribed(req, ("AAPL", stream), subscription)
+            self.gateway.subscribe(req, subscription)
         self.streams = dict.fromkeys(streams)
 
     def lose(self, early=0):
         for stream in self.streams:
-            self.gap = {
-                "ts_start": self.last - early,
-                "seq_start": self.journal.seq - 1,
-                "reason": "disconnected",
-            }
-            self.gap |= {"symbol": "AAPL", "stream": stream, "code": None}
-            self.journal.control({"kind": "gap_start", **self.gap})
-            self.closing.append(self.gap)
+            self.ledger.open(("AAPL", stream), Mark(self.last - early, self.journal.seq - 1), "disconnected")
+            self.closing.append(("AAPL", stream))
         self.journal.control({"kind": "disconnected", "text": "as told"})
         self.gateway.drop("as told")
 
@@ -165,9 +165,8 @@ class Recording:
         self.journal.count(sifted.rows)
         self.journal.state.hello = self.sieve.hello
         if b"99\x00" in data and self.closing:
-            for gap in self.closing:
-                end = {"ts_end": self.last, "seq_end": self.journal.seq - 1}
-                self.journal.control({"kind": "gap_end", **gap, **end})
+            for key in self.closing:
+                self.ledger.close(key, Mark(self.last, self.journal.seq - 1))
             self.closing = []
         return [one for one in sifted.handed_on if self.history is None or not self.history.take(one)]
 
@@ -185,9 +184,8 @@ class Recording:
     @contextlib.asynccontextmanager
     async def filling(self, **options):
         """A backfill that runs while the block does."""
-        kinds = {"trades": "all_last"}
         options = {
-            "asked": lambda _, stream: Asked(STOCK, kinds.get(stream)), "known": known_in(self.root),
+            "may_ask": lambda *_: True, "known": known_in(self.root),
             "max_age_seconds": 3600, "settle_seconds": 0.5, "retry_seconds": (0.2, 1.0), **options,
         }  # fmt: skip
         task = asyncio.create_task(Backfill(self.journal, **options).run(self.history))
@@ -257,7 +255,7 @@ def kept(root, stream, last, source=None):
     rows = table(root, stream)
     rows = rows[rows["source"] == source] if source else rows
     seconds = rows["ts_event"].astype("int64") // 1_000_000
-    names = [field.name for field in tick_fields(stream)][1:]
+    names = [field.name for field in TICKS[stream]][1:]
     columns = (rows[name].astype(object).where(rows[name].notna(), None) for name in names)
     return Counter(one for one in zip(seconds, *columns, strict=True) if one[0] <= last)
 
@@ -390,7 +388,7 @@ def test_a_stream_of_reported_trades_is_filled_with_reported_trades(tmp_path):
         async with simulated(tmp_path / "data") as (one, sim):
             await gap(one, "trades", only_reportable=True)
             last = one.last // 1_000_000
-            async with one.filling(asked=lambda *_: Asked(STOCK, "last")):
+            async with one.filling():
                 await one.filled()
             expected = happened(sim, "trades", last)
             one.end()
@@ -484,11 +482,12 @@ def test_what_is_recorded_cannot_be_read_so_nothing_is_added(tmp_path):
         async with simulated(tmp_path / "data") as (one, _):
             await gap(one, "trades")
 
-            async def known(*_):
-                calls.append(1)
-                raise KnownError("a file is damaged")
+            class Unreadable:
+                async def clocks(self, _):
+                    calls.append(1)
+                    raise KnownError("a file is damaged")
 
-            async with one.filling(known=known):
+            async with one.filling(known=Unreadable()):
                 await until(lambda: len(calls) == 1)
                 await asyncio.sleep(0.1)
             assert 1 == len(one.journal.state.unfilled)
@@ -504,7 +503,7 @@ def test_what_has_not_settled_or_is_too_old_or_no_longer_recorded_is_not_asked_f
             await gap(one, "trades")
             await asyncio.sleep(0.5)  # now it could be asked for
             asked, one.gateway.ask_history = [], lambda *question: asked.append(question)
-            for options in ({"settle_seconds": 3600}, {"max_age_seconds": 0.0}, {"asked": lambda *_: None}):
+            for options in ({"settle_seconds": 3600}, {"max_age_seconds": 0.0}, {"may_ask": lambda *_: False}):
                 async with one.filling(**options):
                     await asyncio.sleep(0.2)
             assert [] == asked
@@ -538,7 +537,7 @@ def test_a_reader_that_nobody_waits_for_any_more_is_ended(tmp_path):
         ]
 
     async def story():
-        asking = asyncio.create_task(known_in(tmp_path)("AAPL", "trades", 1, 2))
+        asking = asyncio.create_task(known_in(tmp_path).ticks(GAP, 1, 2))
         await until(readers)
         asking.cancel()
         await asyncio.wait({asking})
@@ -552,4 +551,4 @@ def test_a_reader_that_fails_is_an_error_with_its_reason(tmp_path):
     (tmp_path / "trades" / "date=2026-11-22").mkdir(parents=True)
     (tmp_path / "trades" / "date=2026-11-22" / "1-9.parquet").write_bytes(b"damaged")
     with pytest.raises(KnownError, match="ib-recorder verify names what is damaged"):
-        asyncio.run(known_in(tmp_path)("AAPL", "trades", 1, 2))
+        asyncio.run(known_in(tmp_path).ticks(GAP, 1, 2))

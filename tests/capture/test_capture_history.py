@@ -6,8 +6,8 @@ import pytest
 from scripted import scripted
 
 from recorder.capture.gateway import Gateway
-from recorder.capture.history import History, HistoryError, Pacing, decoded, tick_fields
-from recorder.wire.layouts import frame
+from recorder.capture.history import History, HistoryError, Pacing, decoded
+from recorder.wire.layouts import TICKS, frame
 
 CONTRACT = {"conId": 265598, "exchange": "SMART", "symbol": "AAPL", "secType": "STK", "currency": "USD"}
 TRADES = frame(
@@ -28,7 +28,7 @@ def test_a_trade_has_the_fields_its_live_message_would_have_had():
         t.values for t in ticks
     ]
     assert ["ts_event", "price", "size", "attribs", "exchange", "conditions"] == [
-        field.name for field in tick_fields("trades")
+        field.name for field in TICKS["trades"]
     ]
     assert done
 

@@ -1,5 +1,8 @@
 """Who was recorded when, against a day worked out by hand."""
 
+import os
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 import recorder
 from recorder import schema
+from recorder.journal.lock import locked
 from recorder.reader.derive import coverage, timeline
 from recorder.wire.stretches import merged, within, without
 
@@ -298,3 +302,127 @@ def test_what_was_filled_later_is_not_missing():
     ]
     row = coverage.coverage(pa.table({"symbol": [], "stream": []}), accounts).to_pylist()[0]
     assert (30.0, 14.0, 16.0) == (row["gap_seconds"], row["filled_seconds"], row["missing_seconds"])
+
+
+def removed(seq, stamp, symbol="AAPL", stream="level1"):
+    return event(seq, stamp, "removed", symbol, stream)
+
+
+def accounted(db):
+    row = db.coverage().iloc[0]
+    return row.recorded_seconds, row.missing_seconds, row.gaps, row.open_gap, row.removed
+
+
+def test_from_its_removal_on_a_stream_is_neither_recorded_nor_missing(tape, at):
+    tape.write(
+        "events",
+        [
+            event(1, "10:00:00", "subscribed", "AAPL", "level1"),
+            opened(2, "10:00:20", text="not_subscribed"),
+            removed(3, "10:00:20.5"),
+            event(4, "10:00:20.6", "unsubscribed", "AAPL", "level1"),
+            event(5, "10:01:00", "notice"),
+        ],
+        symbol=None,
+    )
+    db = recorder.open(tape.root)
+    assert (20.0, 0.0, 0, at("10:00:20")) == (*accounted(db)[:3], accounted(db)[4])
+    assert pd.isna(accounted(db)[3])
+    assert ["recorded 10:00:00-10:00:20"] == told(db)
+
+
+def test_what_was_missing_when_it_was_removed_is_missing_up_to_there(tape, at):
+    tape.write(
+        "events",
+        [
+            event(1, "10:00:00", "subscribed", "AAPL", "level1"),
+            opened(2, "10:00:20", text="disconnected"),
+            removed(3, "10:00:30"),
+            event(4, "10:01:00", "notice"),
+        ],
+        symbol=None,
+    )
+    db = recorder.open(tape.root)
+    assert (20.0, 10.0, 1, at("10:00:30")) == (*accounted(db)[:3], accounted(db)[4])
+    assert ["recorded 10:00:00-10:00:20", "gap 10:00:20-10:00:30"] == told(db)
+    assert [False, False] == db.timeline().open.tolist()
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        # its last tick came at 18, it was removed at 20: what it was quiet before that is recorded
+        ("not_subscribed", ["recorded 10:00:00-10:00:20", "gap 10:00:50-10:00:52", "recorded 10:00:52-10:01:00"]),
+        (
+            "disconnected",
+            [
+                "recorded 10:00:00-10:00:18", "gap 10:00:18-10:00:20",
+                "gap 10:00:50-10:00:52", "recorded 10:00:52-10:01:00",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_comes_back_is_wanted_from_its_subscription_on(tape, reason, expected):
+    tape.write(
+        "events",
+        [
+            event(1, "10:00:00", "subscribed", "AAPL", "level1"),
+            opened(2, "10:00:20", text=reason),
+            removed(3, "10:00:20"),
+            event(5, "10:00:50", "subscribed", "AAPL", "level1"),
+            event(6, "10:00:52", "gap_end", "AAPL", "level1"),
+            event(7, "10:01:00", "notice"),
+        ],
+        symbol=None,
+    )
+    tape.write("gaps", [gap("10:00:18", "10:00:52", 2, reason)])
+    db = recorder.open(tape.root)
+    assert expected == told(db)
+    assert pd.isna(accounted(db)[4])
+
+
+def test_what_could_never_be_asked_for_is_missing_until_it_is_removed(tape):
+    told_of = [
+        opened(1, "10:00:00", text="not_subscribed"),
+        removed(2, "10:00:20"),
+        event(3, "10:01", "notice"),
+    ]
+    tape.write("events", told_of, symbol=None)
+    assert (0.0, 20.0, 1) == accounted(recorder.open(tape.root))[:3]
+
+
+def test_on_a_day_before_its_removal_a_stream_was_wanted(tape):
+    tape.write(
+        "events",
+        [
+            event(1, "2026-11-20 23:59:50", "subscribed", "AAPL", "level1"),
+            removed(2, "2026-11-21 00:00:10"),
+            event(3, "2026-11-22 00:00:10", "notice"),
+        ],
+        symbol=None,
+    )
+    db = recorder.open(tape.root)
+    rows = [db.coverage(f"2026-11-{day}").iloc[0] for day in (20, 21, 22)]
+    assert [10.0, 10.0, 0.0] == [row.recorded_seconds for row in rows]
+    assert [True, False, False] == [pd.isna(row.removed) for row in rows]
+
+
+def test_while_a_recorder_holds_the_root_stretches_run_up_to_now(tape):
+    begun = datetime.now(UTC) - timedelta(hours=1)
+    told_of = [
+        event(1, f"{begun:%Y-%m-%d %H:%M:%S}", "subscribed", "AAPL", "level1"),
+        event(2, f"{begun:%Y-%m-%d %H:%M:%S}", "subscribed", "MSFT", "level1"),
+        opened(3, f"{begun + timedelta(seconds=1):%Y-%m-%d %H:%M:%S}", text="disconnected"),
+    ]
+    tape.write("events", told_of, symbol=None)
+    (tape.root / "journal").mkdir()
+    db = recorder.open(tape.root)
+    with locked(tape.root):
+        starting = db.coverage()
+        os.utime(tape.root / "journal" / "lock", (begun.timestamp() - 60,) * 2)  # when it began to record
+        running = db.coverage()
+    over = db.coverage()
+    assert [[1.0, 1.0]] * 2 == [(one.recorded_seconds + one.gap_seconds).tolist() for one in (starting, over)]
+    aapl, msft = running.itertuples()
+    assert (1.0, 3600) == (aapl.recorded_seconds, pytest.approx(aapl.missing_seconds, abs=60))
+    assert (3600, 0.0) == (pytest.approx(msft.recorded_seconds, abs=60), msft.missing_seconds)

@@ -6,6 +6,7 @@ import pytest
 
 import recorder
 from recorder.daemon.known import known_in
+from recorder.journal.state import Unfilled
 
 LIFE = {"symbol": "AAPL", "stream": "trades"}
 
@@ -154,7 +155,7 @@ def test_filled_midpoints_and_quotes_make_bars_of_their_second(tape):
     ]
 
 
-def test_what_is_known_of_some_seconds_is_all_rows_of_them_live_or_filled(tape):
+def test_what_is_known_of_some_seconds_is_all_rows_of_their_contract_live_or_filled(tape):
     (tape.root / "journal").mkdir()
     tape.write(
         "trades", [live(3, 10.4, 1.5, exchange="X"), live(4, 10.4, 1.5, exchange="X"), live(5, 12, 2.0)]
@@ -163,7 +164,9 @@ def test_what_is_known_of_some_seconds_is_all_rows_of_them_live_or_filled(tape):
         "trades", [late(20, 11, 1.25, attribs=2, conditions=" F"), late(21, 13, 9.0), late(22, 9, 9.0)]
     )
     tape.write("trades", [live(30, 11, 7.0)], symbol="MSFT")
-    known = asyncio.run(known_in(tape.root)("AAPL", "trades", 1_795_341_610, 1_795_341_612))
+    tape.write("trades", [live(31, 11, 7.0, con_id=2)])
+    gap = Unfilled("AAPL", "trades", "farm", 0, 0, 1, 2, 0, con_id=1)
+    known = asyncio.run(known_in(tape.root).ticks(gap, 1_795_341_610, 1_795_341_612))
     assert {
         (1_795_341_610, 1.5, 1.0, 0, "X", None): 2,
         (1_795_341_611, 1.25, 10.0, 2, None, " F"): 1,

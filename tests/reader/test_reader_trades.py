@@ -111,6 +111,16 @@ def test_bars_worked_out_by_hand(at):
     assert expected == [tuple(row[name] for name in names) for row in found]
 
 
+def test_a_bar_of_several_sources_says_so(at):
+    tape = [
+        trade(at("10:00:01"), 1, 10.0, 1.0),
+        trade(at("10:00:02"), 2, 11.0, 1.0) | {"source": "rt_volume"},
+        trade(at("10:01:01"), 3, 11.0, 1.0) | {"source": "rt_volume"},
+    ]
+    found = bars.from_trades(pa.Table.from_pylist(tape, schema=trades.SCHEMA), "1min")
+    assert ["mixed", "rt_volume"] == found["source"].to_pylist()
+
+
 @pytest.mark.parametrize("interval", ["5s", "5000ms", timedelta(seconds=5), pd.offsets.Second(5)])
 def test_a_length_may_be_said_in_many_ways(interval):
     assert 5_000_000 == bars.length(interval)

@@ -82,7 +82,10 @@ def test_it_says_who_was_recorded_and_why_not(root):
         "12:02:00 │ 12:03:00   │      1 min │ farm    │ 2103 │ AAPL level1",
         "12:05:00 │ still open │      5 min │ refused │  354 │ MSFT level1",
     ] == [line.rstrip() for line in lines if line.startswith("12:0")]
-    assert "3 of 4 lines had holes; 8 min 10 s missing in all, most of it: refused" == lines[-1]
+    assert "no recorder runs; the last sign of life was 2026-11-22 12:10:00 UTC" == lines[1]
+    # asked for: 8 min of AAPL, whose market was closed for two, and 10 min of each of the others
+    missing = "missing: 21.5 % of what was asked for (8 min 10 s over 3 streams), most of it: refused"
+    assert f"3 of 4 lines had holes; {missing}" == lines[-1]
 
 
 def test_a_machine_reads_the_same(root):
@@ -90,6 +93,7 @@ def test_a_machine_reads_the_same(root):
     assert (0, "") == (code, errors)
     told = json.loads(output)
     assert ("2026-11-22T12:00:00+00:00", "2026-11-22T12:10:00+00:00") == (told["begin"], told["end"])
+    assert (False, "2026-11-22T12:10:00+00:00") == (told["running"], told["until"])
     summary = told["summary"]
     assert (4, 3, 490.0) == (summary["lines"], summary["lines_with_holes"], summary["missing_seconds"])
     assert {"refused": 300.0, "farm": 190.0} == summary["by_cause"]
@@ -131,7 +135,7 @@ def bars(pixels, colour):
 def test_the_picture_shows_each_line_and_each_cause(root, tmp_path):
     file = tmp_path / "picture.png"
     code, output, errors = ran("coverage", root, "--png", file)
-    assert (0, "") == (code, errors)
+    assert (0, f"the picture is in {file}\n") == (code, errors)
     assert "3 of 4 lines" in output
     with Image.open(file) as picture:
         pixels = np.asarray(picture.convert("RGB"))
@@ -161,7 +165,7 @@ def test_nothing_is_drawn_unless_asked(root):
 def test_an_empty_recording_is_told_and_drawn(tmp_path):
     folder.create(tmp_path / "data")
     code, output, errors = ran("coverage", tmp_path / "data", "--png", tmp_path / "empty.png")
-    assert (0, "nothing was recorded\n", "") == (code, output, errors)
+    assert (0, "nothing was recorded\n") == (code, output)
     with Image.open(tmp_path / "empty.png") as picture:
         assert picture.width > 1000
     told = json.loads(ran("coverage", tmp_path / "data", "--format", "json")[1])
@@ -187,8 +191,21 @@ def test_a_folder_that_is_no_recording_is_one_line_and_exit_1(tmp_path):
 
 
 def test_a_picture_that_cannot_be_written_is_one_line(root, tmp_path):
-    code, _, errors = ran("coverage", root, "--png", tmp_path / "none" / "picture.png")
-    assert (1, f"{tmp_path}/none/picture.png: No such file or directory\n") == (code, errors)
+    code, output, errors = ran("coverage", root, "--png", tmp_path / "none" / "picture.png")
+    assert (1, "", f"{tmp_path}/none/picture.png: No such file or directory\n") == (code, output, errors)
+    code, output, errors = ran("coverage", root, "--png", tmp_path / "picture.jpg")
+    advice = f"--png {tmp_path}/picture.jpg: a PNG is drawn; write {tmp_path}/picture.png\n"
+    assert (2, "", advice) == (code, output, errors)
+    assert not (tmp_path / "picture.jpg").exists()
+
+
+def test_the_table_is_as_wide_as_columns_says(root, monkeypatch):
+    widths = []
+    for columns in ("70", "200", ""):
+        monkeypatch.setenv("COLUMNS", columns)
+        lines = ran("coverage", root)[1].splitlines()
+        widths.append(max(len(line.rstrip()) for line in lines if "│" in line))
+    assert widths[0] <= 70 < widths[1] == widths[2]
 
 
 async def one_price(conversation, req, _fields):
@@ -229,11 +246,11 @@ def test_what_one_outage_took_is_one_hole():
         *(missing(60 + n / 100, f"S{n}", stream) for n in range(9) for stream in ("quotes", "trades")),
     ]
     assert [
-        (30.0, "farm", "A level1, A trades, B level1"),
-        (10.0, "restart", "B level1"),
-        (10.0, "farm", "C level1"),
-        (10.08, "farm", "18 streams of 9 lines"),
-    ] == [(hole.seconds, hole.reason, hole.who()) for hole in report([], stretches).holes]
+        (30.0, "farm", "A level1, A trades, B level1", True),
+        (10.0, "restart", "B level1", False),
+        (10.0, "farm", "C level1", False),
+        (10.08, "farm", "18 streams of 9 lines", False),
+    ] == [(hole.seconds, hole.reason, hole.who(), hole.differ) for hole in report([], stretches).holes]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +273,7 @@ def test_a_length_is_said_in_its_two_largest_units(seconds, said):
 
 def row(**seconds):
     named = dict.fromkeys(("recorded_seconds", "gap_seconds", "closed_seconds", "missing_seconds"), 0.0)
-    return {"symbol": "A", "stream": "level1"} | named | seconds
+    return {"symbol": "A", "stream": "level1", "removed": None} | named | seconds
 
 
 @pytest.mark.parametrize(
@@ -274,3 +291,69 @@ def row(**seconds):
 )
 def test_the_share_is_of_the_time_that_the_market_was_not_closed(seconds, share):
     assert share == Line(row(**seconds), {}).share
+
+
+@pytest.mark.parametrize(
+    ("missing_seconds", "said"),
+    [(0.5, "less than 0.1 %"), (23.0, "2.3 %"), (999.9, "more than 99.9 %"), (1000.0, "100.0 %")],
+)
+def test_what_is_missing_is_said_of_what_was_asked_for(missing_seconds, said):
+    own = {"recorded_seconds": 1000.0 - missing_seconds, "gap_seconds": missing_seconds}
+    found = report([row(**own, missing_seconds=missing_seconds)], [missing(0, "A", length=missing_seconds)])
+    length = f"({duration(missing_seconds)} over 1 stream)"
+    expected = f"1 of 1 line had holes; missing: {said} of what was asked for {length}, all of it: farm"
+    assert expected == found.words()
+
+
+def test_what_was_removed_is_in_no_sum():
+    rows = [row(recorded_seconds=90.0), row(gap_seconds=10.0, missing_seconds=10.0) | {"symbol": "B"}]
+    rows[1]["removed"] = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    found = report(rows, [missing(0, "B")])
+    assert ("nothing is missing of 1 line", 90.0, 1) == (found.words(), found.asked_seconds, len(found.holes))
+
+
+def test_what_an_outage_took_for_different_times_and_what_was_filled_later_is_said(tmp_path):
+    story = Story(ts=NOON - 2000)
+    for req, symbol in enumerate(("A", "B")):
+        story.at(0, "subscribed", symbol=symbol, stream="trades", req=req, con_id=req, show="")
+        story.begin(60, symbol, "trades", **FARM)
+    seq_start = story.state.gaps["A", "trades"].seq_start
+    story.end(90, "A", "trades")
+    story.end(180, "B", "trades")
+    cursor = (NOON + 90_000_000) // 1_000_000
+    more = {"seq_start": seq_start, "cursor": cursor, "done": True, "ticks": []}
+    story.at(300, "backfill", symbol="A", stream="trades", con_id=0, **more, text="filled whole")
+    root = tmp_path / "data"
+    folder.create(root)
+    folder.segment_path(root, 1).write_bytes(story.contents()[0])
+    lines = ran("coverage", root)[1].splitlines()
+    print("\n".join(lines))
+    header = next(line for line in lines if "filled later" in line)
+    assert ["line", "stream", "recorded", "closed", "filled later", "missing"] == [
+        name.strip() for name in header.split("│")
+    ]
+
+
+def test_a_recorder_that_is_cut_off_is_missing_everything_up_to_now(tmp_path):
+    async def story():
+        async with scripted(one_price) as gateway:
+            config = write_config(tmp_path, gateway.port, "{type: stock, symbol: AAPL}")
+            daemon = await start("run", str(config))
+            await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+            await asyncio.sleep(0.3)
+        await asyncio.sleep(3)  # nobody is there any more
+        before = datetime.now(UTC)
+        answer = await run("coverage", str(tmp_path / "data"), "--format", "json")
+        text = await run("coverage", str(tmp_path / "data"))
+        daemon.kill()
+        await daemon.communicate()
+        return before, answer, text, await run("coverage", str(tmp_path / "data"))
+
+    before, (_, output, _), (_, text, _), (_, dead, _) = asyncio.run(story())
+    told = json.loads(output)
+    assert told["running"]
+    assert datetime.fromisoformat(told["until"]) >= before
+    assert 2.5 < told["streams"][0]["missing_seconds"] < 30
+    assert told["until"] == told["stretches"][-1]["end"]
+    assert "no recorder runs" not in text
+    assert "no recorder runs; the last sign of life was " in dead

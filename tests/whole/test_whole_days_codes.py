@@ -34,7 +34,7 @@ UNKNOWN = 10299
 """A code that the recorder has no meaning for."""
 
 HEALTHY, QUIET, CALM = ("FINE", "level1"), ("QUIET", "level1"), ("CALM", "level1")
-WAITS = {"daily": 2.5, "slow": 1.0, "soon": 2.0}
+WAITS = {"daily": 1.0, "slow": 1.0, "soon": 2.0}
 TIMING = {"settled": 0.5, "daily": 2.5, "slow": 1.0, "passing": 2.0, "watch": 0.8}
 
 

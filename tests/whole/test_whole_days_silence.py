@@ -28,7 +28,7 @@ FINE, DROPS, DEAD = level1("FINE", "DROPS", "DEAD")
 SLOW, BURSTS, PAUSES = level1("SLOW", "BURSTS", "PAUSES")
 CLOSED, OPENS, WAKES = level1("CLOSED", "OPENS", "WAKES")
 NEVER, QUIET = level1("NEVER", "QUIET")
-UNTOUCHED = [FINE, SLOW, BURSTS, PAUSES, CLOSED, WAKES, QUIET]
+UNTOUCHED = [FINE, SLOW, BURSTS, PAUSES, CLOSED, WAKES]
 
 
 def lines():
@@ -142,7 +142,8 @@ def test_a_line_that_stays_dead_is_asked_for_more_and_more_rarely(day):
     assert found[["reason", "ts_start", "seq_end"]].to_numpy().tolist() == [["no_data", died, float("inf")]]
 
 
-def test_level_1_that_never_ticks_while_its_market_is_open_is_asked_for_anew(day):
+def test_level_1_that_never_ticks_is_asked_for_anew_unless_its_market_is_known_to_be_closed(day):
+    assert len(day.market.asked(QUIET)) > 1  # nobody knows its hours
     first, second = day.market.asked(NEVER)
     assert second.at - first.at >= 4 * LEAST
     assert reasons(day.root, NEVER) == [("no_data", None)]

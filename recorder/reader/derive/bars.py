@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
     ]
 )
-"""``ts``: start of the bar; ``source``: that of its first trade, or midpoints, or that of the quotes."""
+"""``ts``: start of the bar; ``source``: that of all its trades or quotes, or midpoints; ``mixed``: of several."""
 
 
 def length(interval: Interval) -> int:
@@ -92,11 +92,13 @@ def _grouped(trades: pa.Table) -> pa.Table:
             ("price", "count"),
             ("paid", "sum"),
             ("source", "first"),
+            ("source", "count_distinct"),
         ]
     ).sort_by([("ts", "ascending"), ("symbol", "ascending")])
     volume = bars["size_sum"]
     traded = pc.if_else(pc.greater(volume, 0.0), volume, pa.scalar(None, pa.float64()))
+    source = pc.if_else(pc.equal(bars["source_count_distinct"], 1), bars["source_first"], "mixed")
     prices = [bars[f"price_{how}"] for how in ("first", "max", "min", "last")]
     vwap = pc.divide(bars["paid_sum"], traded)
-    arrays = [bars["ts"], bars["symbol"], *prices, volume, bars["price_count"], vwap, bars["source_first"]]
+    arrays = [bars["ts"], bars["symbol"], *prices, volume, bars["price_count"], vwap, source]
     return pa.table(arrays, schema=SCHEMA)

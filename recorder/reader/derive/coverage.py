@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from recorder import schema
-from recorder.reader.derive.timeline import Account, Gap, Key, Piece
+from recorder.reader.derive.timeline import Account, Piece
+from recorder.reader.derive.told import Gap, Key
 from recorder.wire.stretches import merged
 
 SCHEMA = pa.schema(
@@ -30,12 +31,14 @@ SCHEMA = pa.schema(
         ("gaps", pa.int64()),
         ("reasons", pa.string()),
         ("open_gap", schema.TIME),
+        ("removed", schema.TIME),
     ]
 )
 """``first``, ``last``: of its rows. ``recorded_seconds``, ``gap_seconds``: whatever the market did;
 ``closed_seconds``: of both, while it was closed; ``missing_seconds``: of the gaps, while it was not, less
 ``filled_seconds``. ``gaps``: how many. ``reasons``: seconds of gaps by reason, the longest first. ``open_gap``:
-begin of a gap that has not ended, null where there is none."""
+begin of a gap that has not ended, null where there is none. ``removed``: since when it is not in the watchlist any
+more, null where it is; from then on it is neither recorded nor missing."""
 
 
 def coverage(counts: pa.Table, accounts: dict[Key, Account]) -> pa.Table:
@@ -64,6 +67,7 @@ def _row(account: Account) -> dict[str, Any]:
         "gaps": len(account.gaps),
         "reasons": _reasons(account.gaps),
         "open_gap": account.open_gap,
+        "removed": account.removed,
     }
 
 

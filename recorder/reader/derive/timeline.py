@@ -1,8 +1,8 @@
 """What each stream's time was: recorded, missing and why, or the market closed.
 
 Rules:
-- A stream is recorded from ``subscribed`` to whatever ends it, less its gaps.
-- A gap that is open has begun and not ended; it lasts until the recording's last sign of life.
+- A stream is recorded from ``subscribed`` to whatever ends it, less its gaps (``told``).
+- What is not wanted is neither recorded nor missing: it is in no account.
 - A market is closed where the hours of the line's latest contract details before that moment say so; what they do
   not say is open. While it is closed nothing is missing.
 - Every moment is one thing: of gaps that overlap, the one that began first has it.
@@ -11,30 +11,20 @@ Rules:
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.reader.derive.told import Gap, Key, Stretch, Told
 from recorder.wire.hours import Hours
 from recorder.wire.stretches import common, merged, within, without
 
-Key: TypeAlias = tuple[str, str]
-"""Line and stream."""
-
-Stretch: TypeAlias = tuple[int, int]
-"""From, to: microseconds since 1970."""
-
-ENDS = ("unsubscribed", "refused", "disconnected", "session_start", "session_end")
-KINDS = ("subscribed", *ENDS, "gap_start", "gap_end")
-"""Kinds of events that tell what a stream's time was."""
-
-EVENTS = ("ts_recv", "seq", "kind", "symbol", "stream", "code", "text")
 INSTRUMENTS = ("ts_recv", "symbol", "time_zone", "trading_hours")
-"""Columns that are needed of either table."""
+"""Columns of ``instruments`` that are needed."""
 
 SCHEMA = pa.schema(
     [
@@ -50,33 +40,6 @@ SCHEMA = pa.schema(
 )
 """``what``: ``recorded``, ``closed`` (the market), ``gap``, or ``filled`` (a gap whose ticks were fetched later).
 ``reason``, ``code``: of the gap. ``open``: it has not ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One gap of one stream, or what of it lies in the asked range.
-
-    Attributes:
-        begin: microseconds since 1970.
-        end: likewise.
-        reason: why.
-        code: IB's, where there is one.
-        filled: up to when its ticks were fetched later; ``begin`` if they were not.
-        open: whether it has not ended.
-    """
-
-    begin: int
-    end: int
-    reason: str
-    code: int | None
-    filled: int
-    open: bool = False
-
-    def clipped(self, window: Stretch) -> "Gap | None":
-        """What of it lies in a window, if it touches that."""
-        begin, end = max(self.begin, window[0]), min(max(self.begin, self.end), window[1])
-        filled = min(max(self.filled, begin), end)
-        return Gap(begin, end, self.reason, self.code, filled, self.open) if begin <= end else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +61,14 @@ class Account:
         gaps: its gaps, by begin.
         closed: when its market is known to have been closed.
         open_gap: since when it has a gap that has not ended, be that outside of the window; None: it has none.
+        removed: since when it is not in the watchlist any more; None: it is.
     """
 
     live: Sequence[Stretch] = ()
     gaps: Sequence[Gap] = ()
     closed: Sequence[Stretch] = ()
     open_gap: int | None = None
+    removed: int | None = None
 
     def pieces(self) -> list[Piece]:
         """Its time in order, each moment once."""
@@ -131,18 +96,17 @@ def accounts(events: pa.Table, gaps: pa.Table, instruments: pa.Table, window: St
         instruments: all contract details before the end of the window, by ``ts_recv``: ``INSTRUMENTS``.
         window: the range asked for, no longer than the recording lives.
     """
-    told = _Told.of(events, window[1])
+    told = Told.of(events, window[1])
     lost = _closed_gaps(gaps)
     closed = _closed_hours(instruments, window)
     found = {}
     for key in sorted({*told.recorded, *told.opened, *lost}):
-        opened = told.opened.get(key)
-        gaps_of = [gap.clipped(window) for gap in (*lost[key], opened) if gap]
-        cut = sorted((gap for gap in gaps_of if gap), key=lambda gap: gap.begin)
-        live = without(
-            within(merged(told.recorded.get(key, [])), *window), merged((gap.begin, gap.end) for gap in cut)
-        )
-        found[key] = Account(live, cut, closed.get(key[0], ()), opened.begin if opened else None)
+        missing = (gap.clipped(window) for gap in told.wanted(key, lost[key]))
+        cut = sorted((gap for gap in missing if gap), key=lambda gap: gap.begin)
+        live = without(within(told.received(key), *window), merged((gap.begin, gap.end) for gap in cut))
+        opened, removed = told.opened.get(key), told.removed(key)
+        open_gap = opened.begin if opened and removed is None else None
+        found[key] = Account(live, cut, closed.get(key[0], ()), open_gap, removed)
     return found
 
 
@@ -160,53 +124,6 @@ def table(accounts_of: dict[Key, Account]) -> pa.Table:
 
 def _cause(gap: Gap | None) -> tuple[str | None, int | None, bool]:
     return (gap.reason, gap.code, gap.open) if gap else (None, None, False)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the events say of each stream: when it was subscribed, and the gap it is in."""
-
-    recorded: dict[Key, list[Stretch]] = field(default_factory=dict)
-    opened: dict[Key, Gap] = field(default_factory=dict)
-    _since: dict[Key, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, events: pa.Table, end: int) -> "_Told":
-        told = cls()
-        kept = events.filter(pc.field("kind").isin(KINDS))
-        for event in kept.set_column(0, "ts_recv", kept["ts_recv"].cast(pa.int64())).to_pylist():
-            told._hear(event, end)
-        for key in list(told._since):
-            told._ended(key, end)
-        return told
-
-    def _hear(self, event: dict[str, Any], end: int) -> None:
-        symbol, stream = event["symbol"], event["stream"]
-        if symbol and stream:
-            self._hear_of((symbol, stream), event, end)
-        elif event["kind"] in ENDS:
-            meant = [key for key in self._since if symbol in (None, key[0]) and stream in (None, key[1])]
-            for key in meant:
-                self._ended(key, event["ts_recv"])
-
-    def _hear_of(self, key: Key, event: dict[str, Any], end: int) -> None:
-        ts = event["ts_recv"]
-        match event["kind"]:
-            case "gap_start":
-                reason = event["text"] or "open"
-                self.opened.setdefault(key, Gap(ts, end, reason, event["code"], ts, open=True))
-            case "gap_end":
-                self.opened.pop(key, None)
-            case "subscribed":
-                self._since.setdefault(key, ts)
-            case _:
-                self._ended(key, ts)
-
-    def _ended(self, key: Key, ts: int) -> None:
-        """A stream that was refused at once is known all the same."""
-        found = self.recorded.setdefault(key, [])
-        if key in self._since:
-            found.append((self._since.pop(key), ts))
 
 
 def _closed_gaps(gaps: pa.Table) -> defaultdict[Key, list[Gap]]:

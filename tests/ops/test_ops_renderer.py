@@ -1,0 +1,102 @@
+"""A renderer that cannot be started: Python is replaced under a running recorder, which goes on all the same."""
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import board
+from board import free_port, get, told
+from daemon import numbers, segments, write_config
+from scripted import scripted
+
+from recorder.wire.layouts import TICK_PRICE
+
+FLUSH_SECONDS = 0.5
+
+
+async def ticks(conversation, req, _fields):
+    async def on():
+        while not conversation.writer.is_closing() and req not in conversation.cancelled:
+            conversation.send(TICK_PRICE.encode(req, {"tick_type": 1, "price": 1.5, "size": 1, "attribs": 0}))
+            await asyncio.sleep(0.02)
+
+    conversation.ticking = asyncio.ensure_future(on())
+
+
+@asynccontextmanager
+async def recorder(folder: Path):
+    """A recorder that flushes often, the link to the Python it runs with, and the port of its page."""
+    python, port = folder / "python", free_port()
+    python.symlink_to(sys.executable)
+    async with scripted(ticks) as gateway:
+        config = write_config(folder, gateway.port, "{type: stock, symbol: A}", flush=FLUSH_SECONDS)
+        config.write_text(config.read_text().replace("listen: null", f'listen: "127.0.0.1:{port}"'))
+        process = await asyncio.create_subprocess_exec(
+            *(str(python), board.__file__, str(config)),
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            await told(port, lambda found: found["flush"] and found["flush"]["failed"] is None)
+            yield process, python, port
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+
+
+async def ended(process) -> tuple[int, list[dict[str, str]]]:
+    """SIGTERM: its exit code and what it has logged."""
+    process.terminate()
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    lines = [json.loads(line) for line in errors.decode().splitlines() if line.startswith("{")]
+    assert "never retrieved" not in errors.decode()
+    return process.returncode, [line for line in lines if line["level"] == "error"]
+
+
+def failing(found) -> bool:
+    return bool(found["flush"]["failed"])
+
+
+def test_a_renderer_that_cannot_be_started_is_told_and_tried_again_at_the_next_flush(tmp_path):
+    async def story():
+        async with recorder(tmp_path) as (process, python, port):
+            python.unlink()
+            first = await told(port, failing)
+            await told(port, lambda found: not found["health"]["ok"])
+            unhealthy = await get(port, "/healthz")
+            python.symlink_to(sys.executable)
+            await told(port, lambda found: not failing(found) and found["health"]["ok"])
+            assert process.returncode is None
+            return first, unhealthy, await ended(process)
+
+    first, (status, words), (code, errors) = asyncio.run(story())
+    assert (
+        f"the renderer cannot be started: {tmp_path / 'python'}: No such file or directory"
+        == (first["flush"]["failed"])
+    )
+    assert 503 == status
+    assert "cannot be started" in words
+    assert 2 <= len(errors)
+    assert {"could not write Parquet; the journal keeps everything"} == {line["event"] for line in errors}
+    assert 0 == code
+    assert [] == segments(tmp_path / "data")
+
+
+def test_a_renderer_that_cannot_be_started_at_the_end_leaves_all_in_the_journal_and_exit_1(tmp_path):
+    async def story():
+        async with recorder(tmp_path) as (process, python, port):
+            python.unlink()
+            await told(port, failing)
+            return await ended(process)
+
+    code, errors = asyncio.run(story())
+    root = tmp_path / "data"
+    assert 1 == code
+    assert [] != segments(root)
+    assert errors[-1]["reason"].startswith("the renderer cannot be started")
+    written = numbers(root)
+    assert written == list(range(1, len(written) + 1))
