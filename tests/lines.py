@@ -2,8 +2,9 @@
 
 Rules:
 - The market ticks on, whether the gateway sends the ticks or not: what it does not send is lost.
-- What was sent must be exactly one row; what was lost must lie in a gap, by the numbers of the rows around it and
-  by time.
+- What was sent must be exactly one row of its own line. Only what was still under way when a connection was cut may
+  be missing, and nothing may come behind it.
+- Whatever is no row must lie in a gap, by the numbers of the rows around it and by time.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ Key = tuple[str, str]
 Answer = Callable[[int], tuple[bytes, bool]]
 """Request id to what the gateway says to it, and whether ticks follow."""
 
-_BEGINNING = 500_000
+_BEGINNING = 50_000
 """Microseconds that a refusal of the very first request may be under way."""
 
 _SECOND = 1795000000
@@ -73,7 +74,8 @@ class Line:
         answers: to its requests, in turn; those behind them are served.
         late: ticks that are still under way when a subscription is cancelled.
         rests: the market is closed.
-        ticks: number, microseconds since 1970, and whether it was sent.
+        muted: the gateway does not get it, and says nothing.
+        ticks: number, microseconds since 1970, and the request under which it was sent; None: it was not.
     """
 
     every: float = 0.05
@@ -81,13 +83,21 @@ class Line:
     answers: list[Answer] = field(default_factory=list)
     late: int = 0
     rests: bool = False
+    muted: bool = False
     req: int | None = None
     served: bool = False
     conversation: Conversation | None = None
-    ticks: list[tuple[int, int, bool]] = field(default_factory=list)
+    asked: "Request | None" = None
+    ticks: list[tuple[int, int, "Request | None"]] = field(default_factory=list)
+
+    @property
+    def sends(self) -> bool:
+        """Whether a tick would be sent now."""
+        it = self.conversation
+        return self.served and not self.muted and not it.deaf and not it.writer.is_closing()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """A request (``asked``) or its end (``cancelled``), as the gateway saw it."""
 
@@ -96,6 +106,7 @@ class Request:
     req: int
     at: float
     con_id: int = 0
+    conversation: Conversation | None = None
 
 
 class Market:
@@ -105,7 +116,12 @@ class Market:
         self.lines = lines
         self.con_ids = con_ids or {}
         self.seen: list[Request] = []
-        self._keys: dict[int, Key] = {}
+        self._keys: dict[tuple[int, int], Key] = {}
+
+    @classmethod
+    def level1(cls, *symbols: str, every: float = 0.025) -> "Market":
+        """Level 1 of these lines."""
+        return cls({(symbol, "level1"): Line(every=every) for symbol in symbols})
 
     @property
     def hooks(self) -> dict[str, Any]:
@@ -130,30 +146,48 @@ class Market:
         """Nothing comes under this request any more, and nothing is said."""
         self.lines[key].served = False
 
+    def die(self, *symbols: str) -> None:
+        """The same of all streams of these lines."""
+        for key in self.lines:
+            if key[0] in symbols:
+                self.dies(key)
+
+    def mute(self, *symbols: str, muted: bool = True) -> None:
+        """Nothing of these lines is sent, or it is again; of all, if none is named."""
+        for key, line in self.lines.items():
+            line.muted = muted if not symbols or key[0] in symbols else line.muted
+
+    def tick(self, *symbols: str) -> None:
+        """One more tick of these lines, or of all."""
+        for key, line in self.lines.items():
+            if not symbols or key[0] in symbols:
+                self._tick(key, line, 1, sent=line.sends)
+
     def flows(self, *keys: Key, ticks: int = 5) -> Callable[[], bool]:
         """Whether each stream (all by default) has been sent so many ticks more, and is being sent them still."""
         wanted = {key: self._sent(key) + ticks for key in keys or self.lines}
-        return lambda: all(self.lines[key].served and self._sent(key) >= at for key, at in wanted.items())
+        return lambda: all(self.lines[key].sends and self._sent(key) >= at for key, at in wanted.items())
 
     def _sent(self, key: Key) -> int:
-        return sum(sent for _, _, sent in self.lines[key].ticks)
+        return sum(sent is not None for _, _, sent in self.lines[key].ticks)
 
     async def _subscribed(self, conversation: Conversation, req: int, fields: list[str]) -> None:
         place = _AT[fields[0]] + 1
         symbol = self.con_ids.get(int(fields[place])) or fields[place + 1]
         stream = _STREAMS.get(fields[0]) or next(_TICK_BY_TICK[one] for one in fields if one in _TICK_BY_TICK)
-        key = self._keys[req] = (symbol, stream)
-        self.seen.append(Request("asked", key, req, time.monotonic(), int(fields[place])))
+        key = self._keys[id(conversation), req] = (symbol, stream)
         line = self.lines[key]
+        line.asked = Request("asked", key, req, time.monotonic(), int(fields[place]), conversation)
+        self.seen.append(line.asked)
         said, served = line.answers.pop(0)(req) if line.answers else serves(req)
         conversation.send(said)
         line.conversation, line.req, line.served = conversation, req, served
 
-    def _cancelled(self, _conversation: Conversation, req: int) -> None:
-        key = self._keys[req]
+    def _cancelled(self, conversation: Conversation, req: int) -> None:
+        key = self._keys[id(conversation), req]
         self.seen.append(Request("cancelled", key, req, time.monotonic()))
         line = self.lines[key]
-        if req == line.req:
+        if req == line.req and conversation is line.conversation:
             self._tick(key, line, line.late, sent=True)
             line.served = False
 
@@ -161,14 +195,16 @@ class Market:
         layout, column, rest = _LAYOUTS[key[1]]
         first = len(line.ticks) + 1
         numbers = range(first, first + count)
-        line.ticks += [(n, time.time_ns() // 1000, sent) for n in numbers]
+        line.ticks += [(n, time.time_ns() // 1000, line.asked if sent else None) for n in numbers]
         if sent:
+            if key[1] == "level1":
+                rest = rest | {"size": line.asked.con_id}  # no line passes for another
             line.conversation.send(b"".join(layout.encode(line.req, rest | {column: n}) for n in numbers))
 
     async def _run(self, key: Key, line: Line) -> None:
         while True:
             if line.req is not None and not line.rests:
-                self._tick(key, line, line.at_once, sent=line.served)
+                self._tick(key, line, line.at_once, sent=line.sends)
             await asyncio.sleep(line.every)
 
     @asynccontextmanager
@@ -193,6 +229,12 @@ def gaps(root: Path, key: Key) -> pd.DataFrame:
     if still is not None:
         listed.append([still.reason, still.code, still.ts_start, float("inf"), still.seq_start, float("inf")])
     return pd.DataFrame(listed, columns=names).sort_values("ts_start", ignore_index=True)
+
+
+def closed(root: Path, key: Key) -> pd.DataFrame:
+    """The gaps of a stream that have an end."""
+    found = gaps(root, key)
+    return found[found["seq_end"] < float("inf")].reset_index(drop=True)
 
 
 def reasons(root: Path, key: Key) -> list[tuple[str, int | None]]:
@@ -227,27 +269,34 @@ def surrounds(root: Path, key: Key, gap: pd.Series, under_way: int = 0) -> bool:
 
 
 def prove_whole(root: Path, market: Market) -> None:
-    """Every tick that was sent is one row; every other lies in a gap, one at a time; the files say the same."""
+    """Every tick is one row, or it lies in a gap, one at a time; the files say the same."""
     for key, line in market.lines.items():
-        received = rows(root, key)
-        assert [number for number, _, sent in line.ticks if sent] == received["number"].tolist(), key
-        holes = gaps(root, key)
-        assert (holes["seq_start"][1:].to_numpy() >= holes["seq_end"][:-1].to_numpy()).all(), (
-            f"{key}: gaps overlap"
-        )
-        assert (holes["ts_start"][1:].to_numpy() >= holes["ts_end"][:-1].to_numpy()).all(), (
-            f"{key}: gaps overlap"
-        )
-        bare = [n for n, ts, sent in line.ticks if not sent and not _is_covered(n, ts, received, holes)]
+        received, holes = rows(root, key), gaps(root, key)
+        there = set(received["number"])
+        assert _owed(line, there) == received["number"].tolist(), key
+        if key[1] == "level1":
+            assert (received["size"] == received["con_id"]).all(), key
+        for unit in ("seq", "ts"):
+            begins, ends = holes[f"{unit}_start"].to_numpy(), holes[f"{unit}_end"].to_numpy()
+            assert (begins[1:] >= ends[:-1]).all(), f"{key}: gaps overlap"
+        bare = [n for n, ts, _ in line.ticks if n not in there and not _is_covered(n, ts, received, holes)]
         assert bare == [], f"{key}: lost and in no gap\n{holes.to_string()}"
     assert verify(root).flaws == []
 
 
+def _owed(line: Line, there: set[int]) -> list[int]:
+    """The ticks that must be rows: all that was sent, but for the last of a connection that was cut."""
+    ended = {id(sent): sent.req in sent.conversation.cancelled for _, _, sent in line.ticks if sent}
+    last = {id(sent): number for number, _, sent in line.ticks if sent and number in there}
+    return [n for n, _, sent in line.ticks if sent and (ended[id(sent)] or n <= last.get(id(sent), 0))]
+
+
 def _is_covered(number: int, ts: int, received: pd.DataFrame, holes: pd.DataFrame) -> bool:
     """Whether a gap reaches from the row before it, or earlier, to the row behind it, or later."""
-    before, after = received[received["number"] < number], received[received["number"] > number]
-    seq_before = before["seq"].iloc[-1] if len(before) else float("inf")
-    ts_before = before["ts"].iloc[-1] if len(before) else ts + _BEGINNING
+    place = received["number"].searchsorted(number)
+    before, after = received.iloc[max(0, place - 1) : place], received.iloc[place : place + 1]
+    seq_before = before["seq"].iloc[0] if len(before) else float("inf")
+    ts_before = before["ts"].iloc[0] if len(before) else ts + _BEGINNING
     seq_after = after["seq"].iloc[0] if len(after) else 0
     by_seq = (holes["seq_start"] <= seq_before) & (holes["seq_end"] >= seq_after)
     by_time = (holes["ts_start"] <= max(ts, ts_before)) & (holes["ts_end"] >= ts)

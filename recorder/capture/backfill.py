@@ -40,24 +40,6 @@ class KnownError(Exception):
     """What is recorded already could not be read, so nothing can be added to it; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What to ask for to fill a stream.
-
-    Attributes:
-        contract: as ib_async's ``Contract`` takes it; with conId and exchange.
-        trade_kind: of trades, what the stream is made of, ``all_last`` or ``last``; else None.
-    """
-
-    contract: dict[str, Any]
-    trade_kind: str | None = None
-
-    @property
-    def con_id(self) -> int:
-        """IB's contract id."""
-        return int(self.contract["conId"])
-
-
 class Known(Protocol):
     """What is recorded already. Every question may raise ``KnownError``."""
 

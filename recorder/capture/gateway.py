@@ -120,19 +120,19 @@ class Gateway:
         if self._complaint:
             return f"{where} {self._complaint}"
         if connecting.cancelled():
-            return f"{where} closed the connection at once: is this host a trusted IP of the API?"
+            return f"{where} closed the connection at once (is this host a trusted IP of the API?)"
         error = connecting.exception()
         if error is None:
-            return f"{where} closed the connection right after the log-in: is it restarting?"
+            return f"{where} closed the connection right after the log-in (is it restarting?)"
         if isinstance(error, ConnectionRefusedError):
-            return f"nothing listens on {where}: is the gateway running, is its API port open?"
+            return f"nothing listens on {where} (is the gateway running, is its API port open?)"
         silent = isinstance(error, TimeoutError)
         return f"{where} {self._silence()} (waited {patience:g} s)" if silent else f"{where}: {error}"
 
     def _silence(self) -> str:
         if self._frames:
             more = "no accounts" if self._frames > 1 else "nothing more"
-            return f"said hello and {more}: is it logged in?"
+            return f"said hello and {more} (is it logged in?)"
         if self._client.conn.numBytesSent:
             return "accepted the connection and said no hello"
         return "did not accept the connection"

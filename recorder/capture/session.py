@@ -15,7 +15,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from recorder.capture.backfill import Asked, Backfill, Known
+from recorder.capture.backfill import Backfill, Known
 from recorder.capture.gateway import ConnectError, Gateway
 from recorder.capture.history import History
 from recorder.capture.ledger import Ledger
@@ -61,7 +61,7 @@ class Session:
         self._filling: asyncio.Task[None] | None = None
         hours = config.gateway.backfill_hours
         self._backfill = (
-            Backfill(tap.journal, self._asked, known, max_age_seconds=hours * 3600)
+            Backfill(tap.journal, self._may_ask, known, max_age_seconds=hours * 3600)
             if known and hours
             else None
         )
@@ -278,14 +278,10 @@ class Session:
             return  # that it is lost has been said already
         self._step(answer)
 
-    def _asked(self, symbol: str, stream: str) -> Asked | None:
-        """How the holes of a line's stream are asked for; None: it is not wanted, not known, or IB is lost."""
-        feed = self.machine.streams.named((symbol, stream))
-        if feed is None or feed.entry.details is None or self.machine.watch.lost_since is not None:
-            return None
-        subscription = feed.entry.subscription(feed.stream, feed.elsewhere)
-        kind = "last" if subscription.only_reportable else "all_last"
-        return Asked(dict(subscription.contract), kind if stream == "trades" else None)
+    def _may_ask(self, symbol: str, stream: str) -> bool:
+        """Whether holes of a line's stream can be filled now: it is in the watchlist, and IB is there."""
+        is_wanted = self.machine.streams.named((symbol, stream)) is not None
+        return is_wanted and self.machine.watch.lost_since is None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         async def guarded() -> None:

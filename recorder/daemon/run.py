@@ -42,16 +42,12 @@ log = structlog.get_logger("recorder")
 
 def run(path: Path, *, timing: Timing | None = None) -> None:
     """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
-    # SIGHUP ends a process that does not listen for it: not listening yet, or any more, it waits or comes to nothing.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    asyncio.run(_until_told(load(path), path, timing))
-
-
-async def _until_told(config: Config, source: Path, timing: Timing | None) -> None:
+    # SIGHUP ends a process that does not listen: not listening yet, or not any more, this one ignores it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        await record(config, source=source, timing=timing)
+        asyncio.run(record(load(path), source=path, timing=timing))
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 async def record(
@@ -142,8 +138,10 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        # The loop would hand SIGHUP back to the system as it closes: until then, and behind it, it ends nothing.
+        signal.signal(
+            signal.SIGHUP, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(self._reloads.ask)
+        )
 
     def _stop(self) -> None:
         self._stopping.set()

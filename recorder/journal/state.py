@@ -144,8 +144,8 @@ class State:
         live: request ids that are subscribed now.
         gaps: (line, stream) to its open gap.
         unfilled: (line, stream, seq_start) to a closed gap that is still to be filled.
-        names: what a continuous future is called in the data, by what the watchlist calls it: the name that IB's
-            first answer gave stays when it stands for another contract.
+        names: what a continuous future is called in the data, and its con_id, by what the watchlist calls it: the name
+            that IB's first answer gave stays when it stands for another contract.
     """
 
     hello: bool = True
@@ -153,7 +153,7 @@ class State:
     live: set[int] = field(default_factory=set)
     gaps: dict[tuple[str, str], Gap] = field(default_factory=dict)
     unfilled: dict[tuple[str, str, int], Unfilled] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def apply(self, record: dict[str, Any]) -> None:
         """Fold one control record in. Records that change nothing here are ignored."""
@@ -175,7 +175,7 @@ class State:
             case "gap_end":
                 self._end_gap(record)
             case "qualified":
-                self.names |= {record["title"]: record["symbol"]} if record.get("title") else {}
+                self._name(record)
             case "backfill":
                 self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
 
@@ -192,6 +192,10 @@ class State:
             over = [old for old in self.requests if old not in self.live]
             for old in over[:-KEPT_REQUESTS]:
                 del self.requests[old]
+
+    def _name(self, record: dict[str, Any]) -> None:
+        if record.get("title"):
+            self.names[record["title"]] = (record["symbol"], record["instrument"]["con_id"])
 
     def _end_gap(self, record: dict[str, Any]) -> None:
         self.gaps.pop((record["symbol"], record["stream"]), None)
@@ -230,7 +234,7 @@ class State:
             live=set(snapshot["live"]),
             gaps={(gap.symbol, gap.stream): gap for gap in gaps},
             unfilled={gap.key: gap for gap in unfilled},
-            names=dict(snapshot.get("names", {})),
+            names={title: (name, con_id) for title, (name, con_id) in snapshot.get("names", {}).items()},
         )
 
 

@@ -66,7 +66,7 @@ class Lookups:
         if entry is None:
             return None
         entry.token = None
-        known = entry.con_id
+        known = entry.con_id or entry.stood_for
         if given.found is None:
             return self._failed(entry, now, f"{entry.line.title}: {given.problem}", given.code)
         try:

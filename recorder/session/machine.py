@@ -53,7 +53,7 @@ class Machine:
         new_request: Callable[[], int],
         timing: Timing,
         rng: random.Random,
-        names: Mapping[str, str] | None = None,
+        names: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         """A session yet to begin; ``names`` as in ``Watchlist``."""
         self._actions: list[Action] = []

@@ -50,6 +50,7 @@ class Entry:
         details: IB's contract details; None: not known yet.
         hours: when its main session is.
         trading: when it trades at all.
+        stood_for: the contract that a continuous future stood for when the recorder ran before.
         token: the lookup under way; None: none is.
         due: when to look it up, on the steady clock.
     """
@@ -59,6 +60,7 @@ class Entry:
     details: Details | None = None
     hours: Hours = field(default_factory=Hours)
     trading: Hours = field(default_factory=Hours)
+    stood_for: int | None = None
     token: int | None = None
     due: float = 0.0
 
@@ -91,7 +93,8 @@ class Entry:
 class Watchlist:
     """The entries of a config's lines; what ``before`` knew of the same contracts under the same names is kept.
 
-    ``names`` are those that continuous futures had when the recorder ran before, by what the watchlist calls them.
+    ``names`` are those that continuous futures had when the recorder ran before, and the contracts they stood for, by
+    what the watchlist calls them.
 
     Attributes:
         entries: in the config's order.
@@ -99,14 +102,19 @@ class Watchlist:
     """
 
     def __init__(
-        self, config: Config, before: "Watchlist | None" = None, names: Mapping[str, str] | None = None
+        self,
+        config: Config,
+        before: "Watchlist | None" = None,
+        names: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
-        self._names: dict[str, str] = before._names if before else dict(names or {})  # noqa: SLF001 - its own kind
+        self._names: dict[str, tuple[str, int]] = before._names if before else dict(names or {})  # noqa: SLF001 - its own kind
         known = dict(zip(before.identities, before.entries, strict=True)) if before else {}
         self.identities: Sequence[Hashable] = identities(config)
         self.entries: list[Entry] = []
         for identity, line in zip(self.identities, config.watchlist, strict=True):
-            entry = known.pop(identity) if identity in known else Entry(line)
+            entry = (
+                known.pop(identity) if identity in known else Entry(line, stood_for=self._earlier(line)[1])
+            )
             entry.line = line  # the same contract and name; its streams may be others
             self.entries.append(entry)
 
@@ -132,7 +140,7 @@ class Watchlist:
 
     def _name(self, entry: Entry, found: Details) -> str:
         title = entry.line.title
-        earlier = self._names.get(title) if entry.line.type == "continuous_future" else None
+        earlier, _ = self._earlier(entry.line)
         names = (entry.line.label or earlier or contracts.name(entry.line, found), title)
         if self._stands_for_another(entry.line):
             names = (title, title)
@@ -145,6 +153,10 @@ class Watchlist:
             if name not in taken:
                 return name
         raise UnfitError(f"{title}: another line of the watchlist has this name already; give it a name")
+
+    def _earlier(self, line: Line) -> tuple[str, int | None]:
+        """Name and contract of a continuous future when the recorder ran before."""
+        return self._names.get(line.title, ("", None)) if line.type == "continuous_future" else ("", None)
 
     def _stands_for_another(self, line: Line) -> bool:
         """A continuous future has the local symbol of the future in front, which may be a line as well.

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 
 import psutil
 import pytest
 from daemon import numbers, table, until
+from structlog.testing import capture_logs
 
 import recorder
 from recorder.capture import backfill as filling
 from recorder.capture import history
-from recorder.capture.backfill import Backfill, KnownError, is_final, page, records, unrecorded
+from recorder.capture.backfill import Backfill, KnownError, hopeless, is_final, page, records, unrecorded
 from recorder.capture.gateway import Gateway, Subscription
 from recorder.capture.history import History, HistoryError, Tick
 from recorder.capture.ledger import Ledger
@@ -103,6 +106,19 @@ def test_only_what_will_not_change_is_final(code, text, final):
     assert final == is_final(HistoryError(text, code))
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"ts_end": GAP.ts_start - 1}, "the clock was set back meanwhile"),
+        ({"con_id": 0}, "which contract was received is not on record"),
+        ({"exchange": ""}, "which contract was received is not on record"),
+    ],
+)
+def test_what_nobody_can_be_asked_for_is_hopeless(change, reason):
+    assert reason == hopeless(replace(GAP, **change))
+
+
 # With a gateway. ---------------------------------------------------------------------------------------------
 
 FAST = 8
@@ -124,14 +140,15 @@ def micros():
 class Recording:
     """A recorder without its session: one line, streams, connections and gaps as the test says."""
 
-    def __init__(self, root, sim):
+    def __init__(self, root, sim, ahead=0):
         self.root, self.sim = root, sim
+        self.clock = lambda: micros() + ahead * 1_000_000
         folder.create(root)
         self.checkpoint = folder.load(root)
         self.begin()
 
     def begin(self):
-        self.journal = Journal(self.root, self.checkpoint, fsync_seconds=1, clock=micros)
+        self.journal = Journal(self.root, self.checkpoint, fsync_seconds=1, clock=self.clock)
         self.gateway = self.history = None
         self.ledger = Ledger(self.journal)
         self.streams, self.closing, self.last = {}, [], 0
@@ -159,7 +176,7 @@ class Recording:
         self.gateway.drop("as told")
 
     def received(self, data):
-        self.last = micros()
+        self.last = self.clock()
         self.journal.read(data, self.last, *self.sieve.skip(data))
         sifted = self.sieve.feed(data)
         self.journal.count(sifted.rows)
@@ -215,9 +232,9 @@ class Recording:
 
 
 @contextlib.asynccontextmanager
-async def simulated(root, rate=1000, **options):
+async def simulated(root, rate=1000, ahead=0, **options):
     async with Simulator(rate=rate, now=day, **options) as sim:
-        yield Recording(root, sim), sim
+        yield Recording(root, sim, ahead), sim
 
 
 async def gap(one, *streams, away=0.5, before=0.3, early=0, **options):
@@ -250,9 +267,10 @@ def happened(sim, stream, last):
     return Counter(one for one in rows if one[0] <= last)
 
 
-def kept(root, stream, last, source=None):
+def kept(root, stream, last, source=None, con_id=265598):
     """What the Parquet files have of it."""
     rows = table(root, stream)
+    rows = rows[rows["con_id"] == con_id]
     rows = rows[rows["source"] == source] if source else rows
     seconds = rows["ts_event"].astype("int64") // 1_000_000
     names = [field.name for field in TICKS[stream]][1:]
@@ -503,7 +521,11 @@ def test_what_has_not_settled_or_is_too_old_or_no_longer_recorded_is_not_asked_f
             await gap(one, "trades")
             await asyncio.sleep(0.5)  # now it could be asked for
             asked, one.gateway.ask_history = [], lambda *question: asked.append(question)
-            for options in ({"settle_seconds": 3600}, {"max_age_seconds": 0.0}, {"may_ask": lambda *_: False}):
+            for options in (
+                {"settle_seconds": 3600},
+                {"max_age_seconds": 0.0},
+                {"may_ask": lambda *_: False},
+            ):
                 async with one.filling(**options):
                     await asyncio.sleep(0.2)
             assert [] == asked
@@ -552,3 +574,120 @@ def test_a_reader_that_fails_is_an_error_with_its_reason(tmp_path):
     (tmp_path / "trades" / "date=2026-11-22" / "1-9.parquet").write_bytes(b"damaged")
     with pytest.raises(KnownError, match="ib-recorder verify names what is damaged"):
         asyncio.run(known_in(tmp_path).ticks(GAP, 1, 2))
+
+
+def test_a_reader_that_cannot_be_started_is_an_error_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    with pytest.raises(KnownError, match=r"no reader could be started: .*No such file"):
+        asyncio.run(known_in(tmp_path).clocks(GAP))
+
+
+def test_a_gap_is_filled_with_the_contract_it_was_of_whatever_the_line_stands_for_now(tmp_path):
+    other = STOCK | {"conId": 272093, "symbol": "MSFT"}
+
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades")
+            await asyncio.sleep(0.3)
+            one.lose()
+            await asyncio.sleep(0.5)
+            await one.connect()
+            one.subscribe("trades", contract=other)
+            await until(lambda: not one.closing)
+            last = one.last // 1_000_000
+            assert [265598] * 2 == [gap.con_id for gap in one.journal.state.unfilled.values()]
+            async with one.filling():
+                await one.filled()
+            expected = happened(sim, "trades", last)
+            one.end()
+            return expected, last
+
+    expected, last = asyncio.run(story())
+    rows = table(tmp_path / "data", "trades")
+    assert {265598} == {*rows[rows["source"] == "backfill"]["con_id"]}
+    assert {272093} <= {*rows[rows["source"] == "live"]["con_id"]}
+    begun = kept(tmp_path / "data", "trades", last)
+    assert expected == begun
+
+
+@pytest.mark.parametrize("ahead", [-7, 7])
+def test_a_gap_is_filled_whole_where_the_recorders_clock_is_not_ibs(tmp_path, ahead):
+    async def story():
+        async with simulated(tmp_path / "data", ahead=ahead) as (one, sim):
+            await gap(one, "trades", before=0.6)
+            last = int(day())
+            async with one.filling(settle_seconds=8):
+                await one.filled()
+            expected = happened(sim, "trades", last)
+            one.end()
+            return expected, last
+
+    expected, last = asyncio.run(story())
+    assert expected == kept(tmp_path / "data", "trades", last)
+
+
+def test_a_gap_in_which_the_clock_was_set_back_is_not_filled_and_says_so(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data", ahead=3600) as (one, _):
+            await one.connect()
+            one.subscribe("trades")
+            await asyncio.sleep(0.3)
+            one.journal.clock = one.clock = micros
+            await gap(one, "trades")
+            async with one.filling():
+                await one.filled()
+            one.end()
+
+    asyncio.run(story())
+    (told,) = table(tmp_path / "data", "events").query("kind == 'filled'")["text"]
+    assert told.endswith("the clock was set back meanwhile")
+    assert Counter() == kept(tmp_path / "data", "trades", 2**40, "backfill")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_goes_wrong_while_ib_is_lost_is_no_failure_and_it_waits(tmp_path):
+    there, asked = [True], []
+
+    async def story():
+        async with simulated(tmp_path / "data") as (one, sim):
+            await gap(one, "trades")
+
+            def answer(req, *_):
+                asked.append(req)
+                there[0] = False
+                for link in sim.links.values():
+                    link.session.out.append(
+                        frame("4", "2", str(req), "162", "HMDS server disconnect occurred", "")
+                    )
+
+            ask, one.gateway.ask_history = one.gateway.ask_history, answer
+            with capture_logs() as logged:
+                async with one.filling(may_ask=lambda *_: there[0], retry_seconds=(60.0, 60.0)):
+                    await until(lambda: asked)
+                    await asyncio.sleep(0.5)
+                    one.gateway.ask_history = ask
+                    there[0] = True
+                    await one.filled()
+            one.end()
+            return logged
+
+    assert ["gap filled"] == [entry["event"] for entry in asyncio.run(story())]
+    assert 1 == len(asked)
+
+
+def test_the_log_says_which_gap_was_filled_with_how_many_rows(tmp_path):
+    async def story():
+        async with simulated(tmp_path / "data") as (one, _):
+            await gap(one, "trades")
+            (unfilled,) = one.journal.state.unfilled.values()
+            with capture_logs() as logged:
+                async with one.filling():
+                    await one.filled()
+            one.end()
+            return unfilled, logged
+
+    unfilled, (entry,) = asyncio.run(story())
+    ends = [datetime.fromisoformat(entry[name]).timestamp() for name in ("from", "to")]
+    assert [unfilled.ts_start / 1e6, unfilled.ts_end / 1e6] == pytest.approx(ends, abs=0.001)
+    filled = kept(tmp_path / "data", "trades", 2**40, "backfill").total()
+    assert ("AAPL", "trades", filled) == (entry["line"], entry["stream"], entry["rows"])

@@ -1,8 +1,12 @@
 """Lines to contracts, and contract details back, at every server version that can be met."""
 
 import asyncio
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import mutated
 
 from recorder.capture.survey import survey
 from recorder.config import Config, Line
@@ -68,6 +72,61 @@ def test_details_that_break_off_are_an_error_and_no_surprise(words):
         contracts.details(frame(*fields(words)), 178)
 
 
+@pytest.mark.parametrize("version", [157, 163, 164, 178])
+@pytest.mark.parametrize(
+    "message", [frame(), b"\0\0\0\0", frame("10"), frame("10", "8"), frame("18", "9" * 5000)]
+)
+def test_details_of_no_request_are_an_error_at_every_version(version, message):
+    with pytest.raises(DetailsError) as failed:
+        contracts.details(message, version)
+    assert failed.value.req in (None, 8)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "-inf", "9" * 5000, "1_0", "many"])
+def test_what_is_no_finite_number_is_none(number):
+    for name in ("under_con_id", "min_tick", "strike", "min_size"):
+        _, found = contracts.details(frame(*fields(STOCK)), 178)
+        assert contracts.instrument(found | {name: number}, "AAPL")[name] is None
+    assert "strike" not in contracts.contract(found | {"strike": number}, Line(type="stock", symbol="AAPL"))
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [(1, "1_0"), (12, "9" * 19), (12, "1_0"), (30, "-1"), (30, "\u0661")]
+)
+def test_ids_and_counts_are_plain_numbers_of_a_likely_size(place, text):
+    words = fields(STOCK)
+    words[place] = text
+    with pytest.raises(DetailsError, match=r"is no whole number|pairs of identifiers"):
+        contracts.details(frame(*words), 178)
+
+
+def test_an_underlying_whose_id_is_none_is_none():
+    _, found = contracts.details(frame(*fields(STOCK)), 178)
+    row = contracts.instrument(found | {"under_con_id": "1e30"}, "AAPL")
+    assert row["under_con_id"] is None
+    assert contracts.instrument(found | {"under_con_id": "8314"}, "AAPL")["under_con_id"] == 8314
+
+
+def test_a_name_is_read_as_ib_escapes_it_and_other_backslashes_stay():
+    _, found = contracts.details(frame(*fields(STOCK)), 178)
+    row = contracts.instrument(found | {"long_name": r"K\u00c4FER \ud83d\ude00 \d \x"}, "AAPL")
+    assert "KÄFER 😀 \\d \\x" == row["long_name"]
+
+
+@given(st.one_of(mutated(frame(*fields(STOCK))), mutated(frame(*fields(BOND)))), st.integers(157, 178))
+def test_whatever_details_a_gateway_sends_they_read_or_are_an_error(message, version):
+    line = Line(type="stock", symbol="AAPL")
+    try:
+        _, found = contracts.details(message, version)
+    except DetailsError:
+        return
+    row = contracts.instrument(found, contracts.name(line, found))
+    assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+    assert all(abs(value) < 10**10 for value in row.values() if isinstance(value, int))
+    assert contracts.contract(found, line)["conId"] == row["con_id"]
+    contracts.candidate(found)
+
+
 def test_every_type_of_line_is_found_and_named():
     lines = [
         {"type": "stock", "symbol": "AAPL"},
@@ -126,8 +185,8 @@ def test_a_continuous_future_keeps_its_name_when_it_rolls_and_when_the_recorder_
     watchlist.resolve(entry, [march])
     assert ("ESZ6", 2) == (entry.name, entry.con_id)
     state = State()
-    state.apply({"kind": "qualified", "symbol": entry.name, "title": line.title})
+    state.apply({"kind": "qualified", "symbol": entry.name, "title": line.title, "instrument": {"con_id": 1}})
     again = Watchlist(config, names=State.restore(state.snapshot()).names)
     again.resolve(again.entries[0], [march])
-    assert "ESZ6" == again.entries[0].name
+    assert ("ESZ6", 1) == (again.entries[0].name, again.entries[0].stood_for)
     assert "ESZ6" == Watchlist(config, again).entries[0].name

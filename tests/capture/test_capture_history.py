@@ -1,8 +1,12 @@
 """Historical ticks: what the messages say, when they may be asked for, and that every question ends."""
 
 import asyncio
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mutated import mutated
 from scripted import scripted
 
 from recorder.capture.gateway import Gateway
@@ -52,6 +56,15 @@ def test_a_midpoint_is_its_second_and_its_price():
         frame("98", "7", "1", "noon", "0", "187.25", "3", "ARCA", "", "1"),
         frame("98", "7", "1", "100", "0", "cheap", "3", "ARCA", "", "1"),
         frame("98", "7", "x", "1"),
+        frame("98", "7", "9" * 5000, "1"),
+        frame("98", "7", "1", "9" * 5000, "0", "187.25", "3", "ARCA", "", "1"),
+        frame("98", "7", "1", "9" * 11, "0", "187.25", "3", "ARCA", "", "1"),
+        frame("98", "7", "1", "100", "0", "Infinity", "3", "ARCA", "", "1"),
+        frame("98", "7", "1", "100", "0", "1.0", "NaN", "ARCA", "", "1"),
+        frame("98", "7", "1", "100", "0", "1e999", "3", "ARCA", "", "1"),
+        frame("98", "7", "1", "1_0", "0", "1.0", "3", "ARCA", "", "1"),
+        frame("98", "7", "1", "", "0", "1.0", "3", "ARCA", "", "1"),
+        frame("98", "7", "-1", "1"),
         frame("98", "7"),
     ],
 )
@@ -165,7 +178,24 @@ def test_a_lost_connection_ends_every_question():
 
 def test_ticks_nobody_waits_for_are_dealt_with_too():
     history = History(None, 1)
-    assert [True, True, False] == [history.take(one) for one in (TRADES, frame("97"), frame("99", "1"))]
+    strange = frame("97"), frame("98", "9" * 5000, "0", "1")
+    assert [True, True, True] == [history.take(one) for one in (TRADES, *strange)]
+    assert not history.take(frame("99", "1"))
+
+
+QUOTES = frame("97", "7", "1", "5", "2", "1.0", "1.5", "7", "8", "1")
+
+
+@given(st.one_of(mutated(TRADES), mutated(QUOTES)))
+def test_whatever_a_gateway_sends_reads_or_is_refused_and_never_a_surprise(message):
+    try:
+        ticks, _ = decoded(message)
+    except ValueError:
+        ticks = []
+    for one in ticks:
+        assert 0 <= one.second < 10**10
+        assert all(math.isfinite(value) for value in one.values if isinstance(value, float))
+    assert History(None, 1).take(message)
 
 
 ALIKE = (1, "SMART", "trades")

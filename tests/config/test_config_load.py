@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.config import ConfigError, load
+from recorder.config import ConfigError, known, load
 
 SAMPLE = Path(__file__).parents[2] / "config" / "watchlist.yaml"
 FINE = "watchlist: [{type: stock, symbol: AAPL}]\n"
@@ -473,3 +473,26 @@ def test_the_sample_has_every_type_and_every_stream():
     assert {"level1", "trades", "quotes", "midpoints", "depth", "bars"} == {stream.kind for stream in streams}
     assert {True, False} == {stream.smart for stream in streams if stream.kind == "depth"}
     assert {True, False} == {stream.only_reportable for stream in streams if stream.kind == "trades"}
+
+
+@pytest.mark.parametrize("nothing", ["null", "~"])
+def test_status_null_is_told_what_turns_the_page_off(tmp_path, nothing):
+    expected = "1:9: status: is null, which leaves the page on; to turn it off write {listen: null}"
+    assert [expected] == said(tmp_path, f"status: {nothing}\n{FINE}")
+    assert load(written(tmp_path, f"status:\n{FINE}")).status.listen
+
+
+@pytest.mark.parametrize(
+    ("content", "root", "listen"),
+    [
+        ("storage: {root: d}\nstatus: {listen: 127.0.0.1:1}\nwatchlist: [{}]\n", "d", "127.0.0.1:1"),
+        ("storage: {rot: d}\nstatus: {listen: null}\n", None, None),
+        ("status: {listen: 5}\nwatchlist: 3\n", "data", "wrong"),
+        ("- [", None, "wrong"),
+        ("- 1", None, "wrong"),
+    ],
+)
+def test_what_of_a_wrong_file_is_right_is_known(tmp_path, content, root, listen):
+    storage, status = known(written(tmp_path, content))
+    assert (root and tmp_path / root) == (storage and storage.root)
+    assert listen == (status.listen if status else "wrong")

@@ -135,6 +135,50 @@ def test_no_more_are_kept_than_a_snapshot_can_bear(monkeypatch):
     assert [key[2] for key in state.unfilled] == [2, 3, 4]
 
 
+ASKED = {"con_id": 9, "exchange": "CME", "trade_kind": "last"}
+
+
+def test_a_gap_is_of_the_contract_that_was_received_when_it_began():
+    state = folded([ENDED | ASKED])
+    assert (
+        Unfilled("A", "trades", "restart", 100_900_000, 160_100_000, 5, 9, 98, **ASKED) == state.unfilled[KEY]
+    )
+    assert state == State.restore(json.loads(json.dumps(state.snapshot())))
+
+
+def test_of_several_requests_for_a_stream_the_live_one_is_received_else_the_latest():
+    def asked(req, stream="trades"):
+        own = {
+            "symbol": "A",
+            "stream": stream,
+            "con_id": req,
+            "req": req,
+            "exchange": "CME",
+            "trade_kind": None,
+        }
+        return {"kind": "subscribed", **own}
+
+    state = folded([asked(3), asked(4), asked(5, "quotes"), {"kind": "unsubscribed", "req": 4}])
+    assert Request("A", "trades", 3, exchange="CME") == state.received("A", "trades")
+    state.apply({"kind": "disconnected"})
+    assert 4 == state.received("A", "trades").con_id
+    assert state.received("A", "midpoints") is None
+
+
+def test_gaps_and_requests_of_an_older_version_are_of_no_contract():
+    started = {name: ENDED[name] for name in ("symbol", "stream", "reason", "ts_start", "seq_start")}
+    asked = {"kind": "subscribed", "symbol": "A", "stream": "trades", "req": 3, "con_id": 9}
+    old = folded([ENDED, asked, started | {"kind": "gap_start", "code": None}]).snapshot()
+    for one in (*old["unfilled"], *old["gaps"], old["requests"]["3"]):
+        for name in {"exchange", "trade_kind"} | ({"con_id"} if "ts_start" in one else set()):
+            del one[name]
+    state = State.restore(old)
+    assert [(0, "", None)] * 2 == [
+        (one.con_id, one.exchange, one.trade_kind) for one in (*state.unfilled.values(), *state.gaps.values())
+    ]
+    assert (9, "") == (state.requests[3].con_id, state.requests[3].exchange)
+
+
 def test_a_snapshot_of_an_older_version_has_nothing_to_fill():
     old = folded([ENDED]).snapshot()
     del old["unfilled"]

@@ -208,6 +208,22 @@ def test_a_disk_too_full_for_the_last_record_ends_in_a_journal_error_and_a_clean
     assert payloads(root) == [TICK]
 
 
+def test_behind_its_end_nothing_is_written_not_even_into_the_file_that_has_its_number_now(root, tmp_path):
+    journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
+    journal.read(TICK, now())
+    journal.count(1)
+    number = journal._descriptor  # which the system gives to whoever opens a file next
+    journal.close()
+    with (tmp_path / "foreign").open("wb") as foreign:
+        assert foreign.fileno() == number
+        for write in (lambda: journal.read(TICK, now()), lambda: journal.control({"kind": "reloaded"})):
+            with pytest.raises(JournalError, match="closed"):
+                write()
+    journal.close()
+    assert (tmp_path / "foreign").read_bytes() == b""
+    assert payloads_of_first(root) == [TICK]
+
+
 def test_a_segment_is_never_written_over(root):
     folder.create(root)
     folder.segment_path(root, 1).write_bytes(b"precious")

@@ -2,13 +2,23 @@
 
 import asyncio
 import json
+import signal
+import socket
 
 import pytest
-from board import free_port, impatient, told, write_shown
+from board import free_port, get, impatient, told, write_shown
 from daemon import recording, run, until, write_config
 from scripted import scripted
 
 AAPL = "{type: stock, symbol: AAPL}"
+
+
+@pytest.fixture
+def nobody():
+    """There is a recorder at the default address where one is at work on this machine."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 9478)) == 0:
+            pytest.skip("something listens at 127.0.0.1:9478")
 
 
 async def silent(_conversation, _req, _fields):
@@ -42,7 +52,7 @@ def test_the_running_recorder_is_shown_and_no_other_is_taken_for_it(tmp_path):
     )
     assert f"the recorder of {tmp_path / 'data'} answers" in foreign[2]
     assert (1, "") == over[:2]
-    assert "nothing answers on 127.0.0.1" in over[2]
+    assert "none answers at 127.0.0.1" in over[2]
     assert 1 == len(over[2].splitlines())
 
 
@@ -108,8 +118,77 @@ def test_with_its_page_off_the_lock_tells_whether_it_runs(tmp_path):
     )
 
 
-def test_a_bad_config_is_exit_2(tmp_path):
-    (tmp_path / "config.yaml").write_text("status: {listen: yes}\n")
-    code, _, errors = asyncio.run(run("status", str(tmp_path / "config.yaml")))
-    assert 2 == code
-    assert "status.listen" in errors
+def test_what_is_wrong_in_the_config_is_told_and_the_recorder_asked_all_the_same(tmp_path):
+    async def story():
+        port = free_port()
+        async with scripted(silent) as gateway:
+            config = write_shown(tmp_path, gateway.port, AAPL, listen=f"127.0.0.1:{port}")
+            async with impatient(config):
+                await told(port, lambda found: found["recording"])
+                config.write_text(config.read_text() + "  - {type: stok, symbol: MSFT}\n")
+                during = await run("status", str(config))
+            return during, await run("status", str(config))
+
+    during, over = asyncio.run(story())
+    assert (0, 1) == (during[0], over[0])
+    assert during[1].startswith("connected, 1 stream of 1 line\n")
+    assert "watchlist[1].type: " in during[2]
+    assert 1 == len(during[2].splitlines())
+    first, second = over[2].splitlines()
+    assert first == during[2].rstrip()
+    assert second.startswith(f"no recorder that records to {tmp_path / 'data'} runs: none answers at ")
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("status: {listen: yes}\nstorage: 5\n", "status.listen"),
+        ("- [", "not YAML"),
+        ("", "is empty"),
+        (None, "cannot be read"),
+    ],
+)
+def test_of_a_config_that_says_nothing_right_the_default_address_is_asked(tmp_path, content, said):
+    config = tmp_path / "config.yaml"
+    if content is not None:
+        config.write_text(content)
+    code, output, errors = asyncio.run(run("status", str(config)))
+    assert (1, "") == (code, output)
+    assert said in errors
+    assert "none answers at 127.0.0.1:9478; name the config file of another" == errors.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_without_a_config_and_a_recorder_it_says_whom_it_asked():
+    expected = (1, "", "none answers at 127.0.0.1:9478; name the config file of another\n")
+    assert expected == asyncio.run(run("status"))
+
+
+def test_only_what_is_in_the_watchlist_has_open_gaps(tmp_path):
+    async def story():
+        port = free_port()
+        async with scripted(silent) as gateway:
+            lines = (AAPL, "{type: stock, symbol: MSFT}")
+            config = write_shown(tmp_path, gateway.port, *lines, listen=f"127.0.0.1:{port}")
+            async with impatient(config) as (process, _):
+                await told(port, lambda found: found["recording"] == 2)
+                write_shown(tmp_path, gateway.port, AAPL, listen=f"127.0.0.1:{port}")
+                process.send_signal(signal.SIGHUP)
+                found = await told(port, lambda found: found["streams"] == 1)
+                await until(lambda: len(gateway.conversations[0].cancelled) == 1)
+                await asyncio.sleep(1)
+                shown = await run("status", str(config))
+                page = await get(port, "/")
+                covered = await run("coverage", str(tmp_path / "data"), "--format", "json")
+        return found, shown[1], page[1], json.loads(covered[1])
+
+    found, shown, page, covered = asyncio.run(story())
+    assert [] == found["gaps"]
+    assert "gaps open: 0" in shown
+    assert "Gaps open" not in page
+    aapl, msft = covered["streams"]
+    assert (True, False) == (aapl["removed"] is None, msft["removed"] is None)
+    assert (None, 0.0) == (msft["open_gap"], msft["missing_seconds"])
+    assert msft["recorded_seconds"] < aapl["recorded_seconds"] - 0.9
+    assert (1, "nothing is missing of 1 line") == (covered["summary"]["lines"], covered["summary"]["text"])

@@ -172,3 +172,34 @@ def test_what_is_known_of_some_seconds_is_all_rows_of_their_contract_live_or_fil
         (1_795_341_611, 1.25, 10.0, 2, None, " F"): 1,
         (1_795_341_612, 2.0, 1.0, 0, None, None): 1,
     } == known
+
+
+def clocks(tape, start, end):
+    micros = [int(tape_at.timestamp()) * 1_000_000 for tape_at in (start, end)]
+    gap = Unfilled("AAPL", "trades", "farm", *micros, 1, 2, 0, con_id=1)
+    return asyncio.run(known_in(tape.root).clocks(gap))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], (0, 0)),
+        ([("10:00:05.9", "10:00:05"), ("10:00:06.4", "10:00:05")], (0, 0)),
+        ([("10:00:05.9", "10:00:00"), ("10:00:09.4", "10:00:00")], (0, 5)),
+        ([("10:00:05.9", "10:00:09")], (-4, 0)),
+        ([("10:00:05.9", "10:00:02"), ("10:04:50.1", "10:04:56")], (-6, 3)),
+        ([("10:00:05.9", "09:00:00")], (0, 0)),
+        ([("10:01:20", "10:01:00")], (0, 0)),
+    ],
+)
+def test_what_the_clocks_were_apart_is_told_by_the_rows_around_a_gap(tape, at, rows, expected):
+    (tape.root / "journal").mkdir()
+    for seq, (received, happened) in enumerate(rows, 3):
+        tape.write("trades", [live(seq, 0, 1.0, ts_recv=received, ts_event=happened)], symbol="MSFT")
+    assert expected == clocks(tape, at("10:00:10"), at("10:05:00"))
+
+
+def test_what_filled_a_gap_says_nothing_of_the_clocks(tape, at):
+    (tape.root / "journal").mkdir()
+    tape.write("trades", [late(20, 11, 1.25)])
+    assert (0, 0) == clocks(tape, at("10:00:10"), at("10:05:00"))

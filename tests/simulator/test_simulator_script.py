@@ -47,6 +47,16 @@ WRONG = {
     "- {at: 1, do: revoke, symbol: A, code: 355}\n": ("code is 355; it must be one of 354, 420, 10089", ""),
     "- {at: 1, do: revoke, symbol: A, code: '354'}\n": ("code is '354'; it must be one of 354", ""),
     "- {at: 1, do: junk, kind: odd}\n": ("kind is 'odd'; it must be one of all, short", ""),
+    "- {at: 1, do: mute, symbol: AAPPL}\n": (":1: mute: the market knows no AAPPL; did you mean AAPL?", ""),
+    "- {at: 1, do: drop}\n- {at: 1, do: revoke, symbol: aapl, code: 354}\n": (
+        ":2: revoke: ",
+        "did you mean AAPL?",
+    ),
+    "- {at: 1, do: error, code: 354, symbol: ZZZ-9}\n": ("knows no ZZZ-9; it knows AAPL, INTC, MSFT", ""),
+    "- {at: 1, do: farm, name: usfram, state: down}\n": (
+        ":1: farm: the market knows no usfram; did you mean usfarm?",
+        "",
+    ),
     "- {at: -1, do: drop}\n": (":1: at is -1; it must be a number of seconds, at least 0", ""),
     "- {at: soon, do: drop}\n": ("at is 'soon'", ""),
     "- {at: .nan, do: drop}\n": ("at is nan", ""),
@@ -73,6 +83,18 @@ def test_a_script_that_cannot_be_read_says_so(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ScriptError, match="cannot be read"):
         load_script(path)
+
+
+def test_a_step_reads_as_its_line_does(tmp_path):
+    lines = [
+        "{at: 5, do: drop}",
+        "{at: 7.5, do: freeze, for: 10, every: 30}",
+        "{at: 8, do: mute, symbol: all, lasting: true}",
+        "{at: 9, do: error, code: 354}",
+    ]
+    path = tmp_path / "s.yaml"
+    path.write_text("".join(f"- {line}\n" for line in lines))
+    assert lines == [str(step) for step in load_script(path)]
 
 
 def test_an_action_played_by_hand_is_checked_too():

@@ -136,6 +136,50 @@ def test_simulate_serves_until_interrupted(tmp_path):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--port", "99999"), "--port 99999: must be a whole number from 0 to 65535"),
+        (("--port", "x"), "--port x: must be a whole number from 0 to 65535"),
+        (("--seed", "1.5"), "--seed 1.5: must be a whole number from 0 to "),
+        (("--rate", "-3"), "--rate -3: no rate; a positive number, or max"),
+        (("--rate", "nan"), "--rate nan: no rate; a positive number, or max"),
+    ],
+)
+def test_what_simulate_cannot_do_is_one_line_and_exit_2(words, said):
+    code, output, errors = ran("simulate", *words)
+    assert (2, "", 1) == (code, output, len(errors.splitlines()))
+    assert errors.startswith(said)
+
+
+def test_simulate_says_each_step_as_it_plays_it(tmp_path):
+    script = tmp_path / "script.yaml"
+    script.write_text("- {at: 0.2, do: lost}\n- {at: 0.4, do: restored, data: kept}\n- {at: 60, do: drop}\n")
+
+    async def story():
+        simulator = await start("simulate", "--port", "0", "--script", str(script))
+        said = [(await asyncio.wait_for(simulator.stderr.readline(), 20)).decode() for _ in range(2)]
+        simulator.send_signal(signal.SIGINT)
+        return said, (await simulator.communicate())[1].decode()
+
+    said, more = asyncio.run(story())
+    expected = ["      0.2 s  {at: 0.2, do: lost}\n", "      0.4 s  {at: 0.4, do: restored, data: kept}\n"]
+    assert expected == said
+    assert "drop" not in more
+
+
+def test_a_script_that_names_what_is_not_there_is_one_line(tmp_path):
+    script = tmp_path / "script.yaml"
+    script.write_text("- {at: 1, do: mute, symbol: AAPPL}\n")
+    code, _, errors = ran("simulate", "--port", "0", "--script", script)
+    assert (1, f"{script}:1: mute: the market knows no AAPPL; did you mean AAPL?\n") == (code, errors)
+
+
+def test_the_demo_says_what_is_missing(demo):
+    assert " lines had holes; missing: " in demo.output
+    assert " of what was asked for (" in demo.output
+
+
 def test_the_demo_records_every_table_but_other(demo):
     assert (demo.code, demo.errors) == (0, "")
     names = "level1 trades quotes midpoints depth greeks bars events gaps instruments".split()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from datetime import UTC, datetime, timedelta
 
@@ -128,7 +129,7 @@ def bars(pixels, colour):
     rows = np.flatnonzero(found.any(axis=1))
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     tall = [run for run in runs if len(run) > 20]  # what is thinner is in the legend
-    columns = [np.flatnonzero(found[run].any(axis=0)) for run in tall]
+    columns = [np.flatnonzero(found[run].mean(axis=0) > 0.5) for run in tall]  # no edge of a letter
     return [(run[0], at[0], at[-1]) for run, at in zip(tall, columns, strict=True)]
 
 
@@ -164,7 +165,7 @@ def test_nothing_is_drawn_unless_asked(root):
 
 def test_an_empty_recording_is_told_and_drawn(tmp_path):
     folder.create(tmp_path / "data")
-    code, output, errors = ran("coverage", tmp_path / "data", "--png", tmp_path / "empty.png")
+    code, output, _ = ran("coverage", tmp_path / "data", "--png", tmp_path / "empty.png")
     assert (0, "nothing was recorded\n") == (code, output)
     with Image.open(tmp_path / "empty.png") as picture:
         assert picture.width > 1000
@@ -314,24 +315,25 @@ def test_what_was_removed_is_in_no_sum():
 
 def test_what_an_outage_took_for_different_times_and_what_was_filled_later_is_said(tmp_path):
     story = Story(ts=NOON - 2000)
-    for req, symbol in enumerate(("A", "B")):
+    for req, symbol in enumerate(("A", "B", "C")):
         story.at(0, "subscribed", symbol=symbol, stream="trades", req=req, con_id=req, show="")
         story.begin(60, symbol, "trades", **FARM)
     seq_start = story.state.gaps["A", "trades"].seq_start
     story.end(90, "A", "trades")
-    story.end(180, "B", "trades")
+    story.end(90, "B", "trades")
+    story.end(180, "C", "trades")
     cursor = (NOON + 90_000_000) // 1_000_000
-    more = {"seq_start": seq_start, "cursor": cursor, "done": True, "ticks": []}
+    more = {"seq_start": seq_start, "cursor": cursor, "done": True, "ticks": [], "trade_kind": "all_last"}
     story.at(300, "backfill", symbol="A", stream="trades", con_id=0, **more, text="filled whole")
     root = tmp_path / "data"
     folder.create(root)
     folder.segment_path(root, 1).write_bytes(story.contents()[0])
     lines = ran("coverage", root)[1].splitlines()
-    print("\n".join(lines))
-    header = next(line for line in lines if "filled later" in line)
-    assert ["line", "stream", "recorded", "closed", "filled later", "missing"] == [
-        name.strip() for name in header.split("│")
-    ]
+    cells = [[cell.strip() for cell in re.split("[│┃]", line)] for line in lines if re.search("[│┃]", line)]
+    assert ["line", "stream", "recorded", "closed", "filled later", "missing"] == cells[0]
+    assert [["30 s", ""], ["-", "farm 30 s"], ["-", "farm 2 min"]] == [row[-2:] for row in cells[1:4]]
+    expected = ["12:01:00", "up to 12:03:00", "up to 2 min", "farm", "2103", "B trades, C trades"]
+    assert expected == cells[-1]
 
 
 def test_a_recorder_that_is_cut_off_is_missing_everything_up_to_now(tmp_path):

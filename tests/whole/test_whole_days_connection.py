@@ -10,8 +10,9 @@ from itertools import pairwise
 import psutil
 import pytest
 from daemon import start, table, until
+from days import configured, recorded
 from hurried import hurried
-from numbered import Market, assert_whole, configured, events, gaps, level1, recorded
+from lines import Market, closed, events, prove_whole, rows, surrounds
 from scripted import Scripted
 
 from recorder.wire.layouts import frame
@@ -63,7 +64,7 @@ def test_a_client_id_in_use_is_tried_again_and_a_spare_one_only_when_it_persists
         async with recorded(tmp_path, made, logged_in=logged_in) as gateway:
             await asked_again(gateway, len(ids))
 
-    made = Market.of("A")
+    made = Market.level1("A")
     asyncio.run(story())
     root = tmp_path / "data"
     assert ids == logins
@@ -72,17 +73,18 @@ def test_a_client_id_in_use_is_tried_again_and_a_spare_one_only_when_it_persists
     assert events(root, "connect_failed")["code"].tolist() == [326]
     assert opened(root) == ["connect_failed", "connected"]
     assert_never_asked_for(root, "A")
-    assert_whole(root, made)
+    prove_whole(root, made)
 
 
 def assert_never_asked_for(root, symbol):
     """There is one gap, from the recorder's start to the first row."""
-    gap, first = gaps(root, symbol).iloc[0], level1(root, symbol).iloc[0]
+    (gap,) = closed(root, (symbol, "level1")).itertuples()
+    first = rows(root, (symbol, "level1")).iloc[0]
     begun = events(root, "session_start").iloc[0]
-    assert (gap["reason"], len(gaps(root, symbol))) == ("not_subscribed", 1)
-    assert 0 <= (gap["ts_start"] - begun["ts_recv"]).total_seconds() < 0.5
-    assert gap["seq_start"] <= begun["seq"]
-    assert (gap["seq_end"], gap["ts_end"]) == (first["seq"], first["ts_recv"])
+    assert gap.reason == "not_subscribed"
+    assert 0 <= gap.ts_start / 1e6 - begun["ts_recv"].timestamp() < 0.5
+    assert gap.seq_start <= begun["seq"]
+    assert (gap.seq_end, gap.ts_end) == (first["seq"], first["ts"])
 
 
 # A gateway that does not answer. -----------------------------------------------------------------------------
@@ -91,8 +93,8 @@ def assert_never_asked_for(root, symbol):
 class Unwilling(Scripted):
     """Behaves towards one connection after the other as ``manners`` say, and well when they are used up."""
 
-    def __init__(self, on_subscribed, manners):
-        super().__init__(on_subscribed, logged_in=self.greet)
+    def __init__(self, made, manners):
+        super().__init__(**made.hooks, logged_in=self.greet)
         self.manners = manners
         self.times = []
         self.manner = ""
@@ -116,16 +118,16 @@ class Unwilling(Scripted):
 @asynccontextmanager
 async def unwilling(folder, made, manners, patience):
     """The port refuses until ``listen`` is called."""
-    gateway = Unwilling(made.on_subscribed, manners)
+    gateway = Unwilling(made, manners)
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
         config = configured(folder, port.getsockname()[1], made, patience=patience)
-        async with hurried(config) as process, made.ticking():
+        async with made.open(), hurried(config) as process:
             yield gateway, psutil.Process(process.pid), port
 
 
 def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tmp_path):
-    made = Market.of("A")
+    made = Market.level1("A")
     manners = ["no hello", "nothing", "no accounts", *["closed"] * 5]
 
     async def story():
@@ -135,7 +137,7 @@ def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tm
             server = await asyncio.start_server(gateway.talk, sock=port)
             await until(lambda: not manners)
             after = process.num_fds()
-            await until(lambda: made.listeners)
+            await until(made.flows(ticks=1))
             await asyncio.sleep(0.4)
             server.close()
             return gateway.times, before, after
@@ -151,14 +153,14 @@ def test_the_ways_a_gateway_does_not_answer_are_told_apart_and_tried_for_ever(tm
         "the longest back-off is 0.5 s, and at least half of it"
     )
     assert_never_asked_for(root, "A")
-    assert_whole(root, made)
+    prove_whole(root, made)
 
 
 # Half-open. --------------------------------------------------------------------------------------------------
 
 
 def test_a_half_open_connection_is_dropped_after_two_misses(tmp_path):
-    beat, made = 0.5, Market.of("A", "B")
+    beat, made = 0.5, Market.level1("A", "B")
 
     async def story():
         async with recorded(tmp_path, made, heartbeat=beat) as gateway:
@@ -176,21 +178,18 @@ def test_a_half_open_connection_is_dropped_after_two_misses(tmp_path):
     lost = events(root, "disconnected")
     assert lost["text"].tolist() == ["the gateway does not answer any more"]
     for symbol in ("A", "B"):
-        (gap,) = gaps(root, symbol).itertuples()
-        rows = level1(root, symbol)
-        last, after = (rows[rows["seq"] <= gap.seq_start].iloc[-1], rows[rows["seq"] > gap.seq_start].iloc[0])
+        (gap,) = closed(root, (symbol, "level1")).itertuples()
         assert gap.reason == "disconnected"
-        assert (gap.seq_end, gap.ts_end) == (after["seq"], after["ts_recv"])
-        assert abs((gap.ts_start - last["ts_recv"]).total_seconds()) < 0.02, "from the last message on"
-        assert 3 * beat <= (lost["ts_recv"][0] - gap.ts_start).total_seconds() < 5 * beat
-    assert_whole(root, made)
+        assert surrounds(root, (symbol, "level1"), gap._asdict()), "from the last message on"
+        assert 3 * beat <= lost["ts_recv"].iloc[0].timestamp() - gap.ts_start / 1e6 < 5 * beat
+    prove_whole(root, made)
 
 
 def test_a_quiet_connection_that_answers_is_kept(tmp_path):
-    made = Market.of("A")
+    made = Market.level1("A")
 
     async def story():
-        made.mute.add("A")
+        made.mute("A")
         async with recorded(tmp_path, made, heartbeat=0.2) as gateway:
             await asked_again(gateway, 1)
             await asyncio.sleep(1.6)
@@ -201,14 +200,14 @@ def test_a_quiet_connection_that_answers_is_kept(tmp_path):
     assert connections == 1
     assert asked >= 5
     assert opened(root) == ["connected"]
-    assert gaps(root).empty
+    assert table(root, "gaps").empty
 
 
 # Request ids. ------------------------------------------------------------------------------------------------
 
 
 def test_request_ids_that_stand_for_other_lines_on_the_next_connection_are_bound_right(tmp_path):
-    made, first_ids = Market.of(*ABC), [1, 3, 1]
+    made, first_ids = Market.level1(*ABC), [1, 3, 1]
 
     async def logged_in(conversation, _client_id):
         conversation.send(frame("15", "1", "DU0") + frame("9", "1", str(first_ids.pop(0))))
@@ -224,15 +223,15 @@ def test_request_ids_that_stand_for_other_lines_on_the_next_connection_are_bound
     asked = asyncio.run(story())
     assert asked == [{2: "A", 4: "B", 6: "C"}, {3: "A", 4: "B", 5: "C"}, {1: "A", 2: "B", 3: "C"}]
     root = tmp_path / "data"
-    assert [len(gaps(root, symbol)) for symbol in ABC] == [2, 2, 2]
-    assert_whole(root, made)
+    assert [len(closed(root, (symbol, "level1"))) for symbol in ABC] == [2, 2, 2]
+    prove_whole(root, made)
 
 
 # Frames. -----------------------------------------------------------------------------------------------------
 
 
 def test_a_connection_that_freezes_mid_frame_turns_to_garbage_or_is_reset_costs_a_gap_each(tmp_path):
-    made = Market.of("A", "B")
+    made = Market.level1("A", "B")
 
     async def story():
         async with recorded(tmp_path, made, heartbeat=0.4) as gateway:
@@ -251,16 +250,15 @@ def test_a_connection_that_freezes_mid_frame_turns_to_garbage_or_is_reset_costs_
     root = tmp_path / "data"
     assert opened(root) == ["connected", *["disconnected", "connected"] * 3]
     for symbol in ("A", "B"):
-        assert gaps(root, symbol)["reason"].tolist() == ["disconnected"] * 3
-        assert (level1(root, symbol)["price"] < 4000).all()
-    assert_whole(root, made)
+        assert closed(root, (symbol, "level1"))["reason"].tolist() == ["disconnected"] * 3
+    prove_whole(root, made)
 
 
 # kill -9. ----------------------------------------------------------------------------------------------------
 
 
 def test_kill_9_while_all_is_fine_and_while_a_gap_is_open_keeps_the_first_cause(tmp_path):
-    made = Market.of("A", "B")
+    made = Market.level1("A", "B")
 
     async def killed(config, gateway, *, cut_off):
         process = await start("run", str(config))
@@ -275,25 +273,25 @@ def test_kill_9_while_all_is_fine_and_while_a_gap_is_open_keeps_the_first_cause(
         gateway.closing = False
 
     async def story():
-        gateway = Closing(made.on_subscribed)
+        gateway = Closing(**made.hooks)
         server = await asyncio.start_server(gateway.talk, "127.0.0.1", 0)
         config = configured(tmp_path, server.sockets[0].getsockname()[1], made)
-        async with made.ticking():
+        async with made.open():
             await killed(config, gateway, cut_off=False)
             await killed(config, gateway, cut_off=True)
-        async with hurried(config), made.ticking():
-            await asked_again(gateway, len(gateway.conversations) + 1, 2)
+            async with hurried(config):
+                await asked_again(gateway, len(gateway.conversations) + 1, 2)
         server.close()
 
     asyncio.run(story())
     root = tmp_path / "data"
     assert events(root, "session_start")["text"].size == 3
     for symbol in ("A", "B"):
-        rows, found = level1(root, symbol), gaps(root, symbol)
+        received, found = rows(root, (symbol, "level1")), closed(root, (symbol, "level1"))
         assert found["reason"].tolist() == ["restart", "disconnected"]
-        ends = [rows[rows["seq"] >= seq].iloc[0]["ts_recv"] for seq in found["seq_end"]]
+        ends = [received[received["seq"] >= seq].iloc[0]["ts"] for seq in found["seq_end"]]
         assert found["ts_end"].tolist() == ends
-    assert_whole(root, made)
+    prove_whole(root, made)
 
 
 class Closing(Scripted):

@@ -119,3 +119,7 @@ def test_what_had_no_room_is_recorded_as_soon_as_there_is(day):
 def test_a_good_file_is_told_in_events_and_a_bad_one_changes_nothing(day):
     told = events(day.root, "reloaded")
     assert told["text"].tolist() == ["+3 -2, 3 of 3 lines", "+1 -1, 3 of 3 lines"]
+    (refused,) = events(day.root, "reload_refused").itertuples()
+    assert "config.yaml:" in refused.text
+    assert "symbol" in refused.text or "YAML" in refused.text, refused.text
+    assert told["seq"].iloc[0] < refused.seq < told["seq"].iloc[1]

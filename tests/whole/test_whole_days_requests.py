@@ -5,8 +5,9 @@ from bisect import bisect_left
 from itertools import pairwise
 
 from daemon import table, until, write_config
+from days import recorded
 from hurried import hurried
-from numbered import Market, assert_whole, events, gaps, recorded
+from lines import Market, closed, events, prove_whole, rows
 from scripted import contract_details, scripted
 
 from recorder.wire.layouts import frame
@@ -16,7 +17,7 @@ IB_ALLOWS = 50
 
 
 def test_sixty_lines_never_bring_more_than_fifty_messages_a_second(tmp_path):
-    made = Market.of(*(f"S{number}" for number in range(60)))
+    made = Market.level1(*(f"S{number}" for number in range(60)), every=0.05)
 
     async def story():
         async with recorded(tmp_path, made, timing={"first_answers": 10.0}) as gateway:
@@ -32,7 +33,7 @@ def test_sixty_lines_never_bring_more_than_fifty_messages_a_second(tmp_path):
     assert len(times) >= 60 * 4, "lookups, two rounds of requests, cancels"
     assert sorted(second.cancelled) == sorted(second.asked)
     assert max(bisect_left(times, at + 1) - place for place, at in enumerate(times)) <= IB_ALLOWS
-    assert_whole(tmp_path / "data", made)
+    prove_whole(tmp_path / "data", made)
 
 
 def test_tick_by_tick_requests_of_an_instrument_keep_their_distance_across_connections(tmp_path):
@@ -59,7 +60,7 @@ def requests(gateway):
 
 
 def test_a_lookup_that_is_rejected_or_never_answered_is_asked_again_and_holds_up_nobody(tmp_path):
-    made, lookups = Market.of("A", "B", "C"), []
+    made, lookups = Market.level1("A", "B", "C"), []
 
     async def looked_up(conversation, req, fields):
         symbol = fields[4]
@@ -73,19 +74,19 @@ def test_a_lookup_that_is_rejected_or_never_answered_is_asked_again_and_holds_up
     async def story():
         timing = {"slow": 1.5, "passing": 1.5, "daily": 60}
         async with recorded(tmp_path, made, patience=0.5, timing=timing, looked_up=looked_up) as gateway:
-            await until(lambda: "B" in made.listeners)
+            await until(made.flows(("B", "level1"), ticks=1))
             assert lookups.count("A") == 1, "B did not wait for the others"
-            await until(lambda: len(made.listeners) == 3)
+            await until(made.flows(ticks=1))
             await asyncio.sleep(0.4)
             return len(gateway.conversations)
 
     assert asyncio.run(story()) == 1
     root = tmp_path / "data"
     assert sorted(lookups) == ["A", "A", "B", "C", "C"]
-    assert gaps(root)[["symbol", "reason"]].to_numpy().tolist() == [["A", "refused"], ["C", "not_subscribed"]]
-    assert gaps(root, "A")["code"].tolist() == [321]
-    for symbol in ("A", "C"):
-        first = table(root, "level1").query("symbol == @symbol").iloc[0]
-        assert gaps(root, symbol)["seq_end"].tolist() == [first["seq"]]
+    assert sorted(table(root, "gaps")["symbol"]) == ["A", "C"]
+    for symbol, reason in (("A", "refused"), ("C", "not_subscribed")):
+        (gap,) = closed(root, (symbol, "level1")).itertuples()
+        assert (gap.reason, gap.seq_end) == (reason, rows(root, (symbol, "level1"))["seq"].iloc[0])
+    assert events(root, "refused", "A")["code"].tolist() == [321]
     assert events(root, "qualified")["symbol"].tolist()[0] == "B"
-    assert_whole(root, made)
+    prove_whole(root, made)
