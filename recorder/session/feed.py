@@ -60,7 +60,7 @@ class Feed:
         strikes: how often it was renewed for silence since it last proved alive.
         needs_tick: only a tick proves that it is received again.
         watch: an error code after which ticks may or may not come, and until when they must.
-        suspect: the farm that broke, if this line may hang on it and it is not known yet.
+        suspects: farms that broke, of which it is not known yet whether this line hangs on them.
         refusals: how often in a row it was refused for what ends by itself.
         elsewhere: the conId and exchange that IB said to ask instead.
         problem: why it is parked, in words.
@@ -84,7 +84,7 @@ class Feed:
     strikes: int = 0
     needs_tick: bool = False
     watch: tuple[int, float] | None = None
-    suspect: str | None = None
+    suspects: set[str] = field(default_factory=set)
     refusals: int = 0
     elsewhere: tuple[int, str] | None = None
     problem: str = ""
@@ -111,7 +111,7 @@ class Feed:
         self.phase, self.req, self.subscription = "asked", req, subscription
         self.asked_at = self.last_at = self.awake_at = now.steady
         self.last, self.ticked, self.alive = now.here, False, 0
-        self.watch, self.suspect, self.problem = None, None, ""
+        self.watch, self.suspects, self.problem = None, set(), ""
 
     def since(self, now: Now, timing: Timing) -> Mark:
         """Where a gap of it begins: at its last tick. Of a market that is closed all is known up to the last bytes."""

@@ -131,7 +131,7 @@ class Streams:
         """It may be dead; its next tick will show."""
         self._open_gap(feed, now, reason, code)
         feed.phase, feed.due = "doubted", now.steady + self._timing.slow
-        feed.suspect, feed.needs_tick = None, True
+        feed.suspects, feed.needs_tick = set(), True
 
     def park(self, feed: Feed, now: Now, code: int, text: str) -> None:
         """The gateway will send nothing for it: ask again later."""

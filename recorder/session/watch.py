@@ -138,7 +138,7 @@ class Watch:
         for feed in self._streams.live():
             if self.farms.may_carry(farm, feed.key):
                 feed.needs_tick |= feed.phase == "asked"
-                feed.suspect = feed.suspect or (farm if feed.phase != "doubted" else None)
+                feed.suspects |= {farm} if feed.phase != "doubted" else set()
 
     def _judge_suspects(self, now: Now, farm: str) -> None:
         """Which lines fell silent with the farm, and which do not hang on it, as far as can be told by now.
@@ -148,7 +148,7 @@ class Watch:
         """
         real = self.farms.broke[farm] + self._timing.in_flight
         for feed in self._streams.feeds:
-            if feed.suspect != farm:
+            if farm not in feed.suspects:
                 continue
             ticks_on = feed.last_at > real and not feed.falters(now, self._timing)
             if feed.last_at > real + self._timing.lost_in_flight:
@@ -156,7 +156,7 @@ class Watch:
             elif not ticks_on and feed.phase == "recording" and not feed.is_asleep(now, self._timing):
                 self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
             if not ticks_on or farm not in self.farms.down:
-                feed.suspect = None
+                feed.suspects.discard(farm)
 
     def hangs_on_a_farm(self, feed: Feed) -> bool:
         """Whether a farm is down that the stream may come from."""
@@ -172,7 +172,7 @@ class Watch:
         self._checked = now.steady
         if late > _STALLED_TIMES * self._timing.check:
             return  # the recorder itself stood still: what came meanwhile has not been read yet
-        for farm in {feed.suspect for feed in self._streams.feeds if feed.suspect}:
+        for farm in {farm for feed in self._streams.feeds for farm in feed.suspects}:
             if now.steady >= self.farms.broke[farm] + self._timing.farm:
                 self._judge_suspects(now, farm)
         if self.lost_since is not None and now.steady - self.lost_since >= self._timing.slow:

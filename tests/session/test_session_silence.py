@@ -188,6 +188,19 @@ def test_only_lines_that_fall_silent_with_a_farm_are_in_a_gap_and_the_others_are
     assert (True, False) == tuple(farms.may_carry("usfarm", (name, "level1")) for name in ("AAPL", "SAP"))
 
 
+def test_a_line_that_ticks_on_while_one_farm_is_down_is_watched_for_the_next_that_breaks():
+    night = night_of("AAPL", every=0.1)
+    night.tell((0.0, inputs.Said(-1, 2103, BROKEN + "usfarm")), (1.8, inputs.Passed()))
+    assert not night.gaps
+    last = night.feed("AAPL").last
+    hush(night)
+    night.tell(
+        (0.2, inputs.Said(-1, 2103, BROKEN + "cashfarm")), (0.5, inputs.Said(-1, 2104, FINE + "cashfarm"))
+    )
+    assert last.ts <= night.gaps["AAPL", "level1"].since.ts
+    assert "farm" == night.gaps["AAPL", "level1"].reason
+
+
 def test_a_farm_that_is_back_at_once_leaves_a_gap_only_until_the_next_tick():
     night = night_of("AAPL")
     night.tell((0.5, inputs.Said(-1, 2103, BROKEN + "usfarm")), (0.7, inputs.Said(-1, 2104, FINE + "usfarm")))
