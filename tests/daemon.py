@@ -56,9 +56,8 @@ async def python(code: str, folder: Path | str) -> tuple[int, str, str]:
 
 
 @asynccontextmanager
-async def recording(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The daemon while the block runs; stopped by SIGTERM behind it, which must end it well."""
-    process = await start("run", str(config))
+async def ended(process: asyncio.subprocess.Process) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A daemon while the block runs; stopped by SIGTERM behind it, which must end it well."""
     try:
         yield process
         if process.returncode is None:
@@ -69,6 +68,13 @@ async def recording(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+@asynccontextmanager
+async def recording(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """``ib-recorder run`` while the block runs."""
+    async with ended(await start("run", str(config))) as process:
+        yield process
 
 
 async def until(condition, seconds: float = 20.0) -> None:

@@ -24,19 +24,13 @@ TENTH = {
 @asynccontextmanager
 async def hurried(config: Path, **timing: float) -> AsyncIterator[asyncio.subprocess.Process]:
     """The daemon while the block runs, with these waits instead of ``TENTH``'s; SIGTERM behind it must end it well."""
+    from daemon import ended  # noqa: PLC0415 - its pandas is not for the recorder's process, which this file is too
+
     process = await asyncio.create_subprocess_exec(
         sys.executable, __file__, str(config), json.dumps(TENTH | timing), stderr=asyncio.subprocess.PIPE
     )
-    try:
+    async with ended(process):
         yield process
-        if process.returncode is None:
-            process.terminate()
-        _, errors = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, errors.decode()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
 
 
 if __name__ == "__main__":
