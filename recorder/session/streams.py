@@ -173,13 +173,6 @@ class Streams:
         for feed in self.feeds:
             self._do(OpenGap(feed.key, since or feed.added, reason, code))
 
-    def miss_late(self, now: Now) -> None:
-        """What is still waiting for its first turn (IB's pace, a contract) is missing since it joined."""
-        for feed in self.feeds:
-            waited = (now.wall - feed.added.ts) / 1e6
-            if feed.phase == "waiting" and not feed.asked_at and waited > self._timing.settled:
-                self._do(OpenGap(feed.key, feed.added, "not_subscribed"))
-
     def _open_gap(self, feed: Feed, now: Now, reason: str, code: int | None = None) -> None:
         self._do(OpenGap(feed.key, feed.since(now, self._timing), reason, code))
 

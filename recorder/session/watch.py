@@ -177,7 +177,6 @@ class Watch:
                 self._judge_suspects(now, farm)
         if self.lost_since is not None and now.steady - self.lost_since >= self._timing.slow:
             self._see_for_oneself(now)
-        self._streams.miss_late(now)
         for feed in self._streams.feeds:
             feed.mind_hours(now)
             if self.lost_since is None and feed.live:
