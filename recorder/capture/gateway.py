@@ -142,10 +142,6 @@ class Gateway:
         """Whether requests can be made."""
         return bool(self._client.isReady())
 
-    async def until_lost(self) -> str:
-        """Wait for the end of the connection; returns why."""
-        return await asyncio.shield(self._lost)
-
     def drop(self, reason: str) -> None:
         """Close the connection now, unsent requests and all."""
         transport = self._client.conn.transport

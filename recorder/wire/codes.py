@@ -68,7 +68,6 @@ REFUSED: Final = frozenset(
 NO_SUCH_CONTRACT = 200
 DEPTH_RESET = 317
 CLIENT_ID_IN_USE = 326
-DELAYED_FOLLOWS = 10167
 
 CONNECTION_LOST, DATA_LOST, DATA_KEPT, NEVER_CONNECTED = 1100, 1101, 1102, 2110
 """Between gateway and IB: lost; restored with subscriptions lost; restored with subscriptions kept; lost before this

@@ -13,7 +13,6 @@ from recorder.wire.layouts import LAYOUTS
 
 ERROR = 4
 CONTRACT, BOND_CONTRACT, CONTRACT_END = 10, 18, 52
-CURRENT_TIME = 49
 TICK_BY_TICK = 99
 REROUTES = frozenset({91, 92})
 
