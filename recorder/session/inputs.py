@@ -35,6 +35,11 @@ class Now:
         return Mark(self.wall, self.seq)
 
     @property
+    def next_row(self) -> Mark:
+        """This moment as the place of the row that is written next."""
+        return Mark(self.wall, self.seq + 1)
+
+    @property
     def last_bytes(self) -> Mark:
         """Where the last bytes stand."""
         return Mark(self.last_ts or self.wall, self.seq)

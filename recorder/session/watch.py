@@ -194,7 +194,7 @@ class Watch:
             self._streams.refuse(feed, now, feed.watch[0], "no tick came")
         elif feed.phase == "asked" and (closed or not feed.needs_tick) and not self.hangs_on_a_farm(feed):
             if now.steady - feed.asked_at >= self._timing.settled:
-                self._streams.receive(feed, now.here)
+                self._streams.receive(feed, now.next_row)
         elif feed.phase == "doubted":
             if now.steady >= feed.due:
                 self._silent(feed, now)
