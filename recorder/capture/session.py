@@ -110,11 +110,13 @@ class Session:
         """
         arrived = self._tap.take(data)
         self._heard = time.monotonic()
-        for frame, number in arrived.frames:
-            self._reading = number
-            if not self._is_ours(frame):
-                yield frame
-        self._reading = None
+        try:
+            for frame, number in arrived.frames:
+                self._reading = number
+                if not self._is_ours(frame):
+                    yield frame
+        finally:
+            self._reading = None
         if arrived.broken and self._gateway is not None:
             log.error("the gateway sent what is no message; connecting anew")
             self._gateway.drop("the stream of messages could not be followed")

@@ -161,9 +161,9 @@ class State:
             case "opened":
                 self.hello, self.requests, self.live = False, {}, set()
             case "asked":
-                self._request(record["req"], Request(record["symbol"], "", 0))
+                self.requests[record["req"]] = Request(record["symbol"], "", 0)
             case "subscribed":
-                self._request(record["req"], Request(**_of(Request, record)))
+                self.requests[record["req"]] = Request(**_of(Request, record))
                 self.live.add(record["req"])
             case "unsubscribed" | "ended":
                 self.live.discard(record["req"])
@@ -185,14 +185,6 @@ class State:
         found = [req for req in own if req in self.live] or own
         return self.requests[found[-1]] if found else None
 
-    def _request(self, req: int, request: Request) -> None:
-        """Take a request; of those that are over only the latest are kept, whose last ticks may be under way."""
-        self.requests[req] = request
-        if len(self.requests) > len(self.live) + 2 * KEPT_REQUESTS:
-            over = [old for old in self.requests if old not in self.live]
-            for old in over[:-KEPT_REQUESTS]:
-                del self.requests[old]
-
     def _name(self, record: dict[str, Any]) -> None:
         if record.get("title"):
             self.names[record["title"]] = (record["symbol"], record["instrument"]["con_id"])
@@ -211,6 +203,15 @@ class State:
             self.unfilled.pop(key, None)
         elif key in self.unfilled:
             self.unfilled[key] = replace(self.unfilled[key], cursor=record["cursor"])
+
+    def forget(self) -> None:
+        """Of the requests that are over keep only the latest, whose last ticks may be under way.
+
+        To be called where a segment begins: within one, rows are bound to their requests after the last record.
+        """
+        over = [req for req in self.requests if req not in self.live]
+        for req in over[:-KEPT_REQUESTS]:
+            del self.requests[req]
 
     def snapshot(self) -> dict[str, Any]:
         """The state as the payload of an S record."""

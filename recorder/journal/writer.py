@@ -134,6 +134,7 @@ class Journal:
         self._salt = start[-8:]
         self._write((start,))
         self._syncer.began()
+        self.state.forget()
         self.append("S", segment_format.dump(self.state.snapshot()), self.clock())
         self._begin = self.size
 
