@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal import folder
+from recorder.partition import File, listed
 from recorder.render import Tail, unrendered
 
 Key = tuple[str, str]
@@ -32,16 +33,6 @@ class Flaw:
 
     kind: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A Parquet file and the numbers that its name promises."""
-
-    table: str
-    path: Path
-    first: int
-    last: int
 
 
 @dataclass(slots=True)
@@ -71,7 +62,7 @@ def verify(root: Path, progress: Callable[[int], None] = lambda _bytes: None) ->
     coverage = _Coverage()
     expected = 1
     # What the journal holds is read there: the renderer may be publishing it this moment.
-    published = [file for file in files(root) if not tails or file.first < tails[0].first_seq]
+    published = [file for file in files(root) if not tails or file.first_seq < tails[0].first_seq]
     for stretch in stretches(published):
         expected = _read_stretch(stretch, expected, verdict, coverage, progress)
     for tail in tails:
@@ -85,12 +76,8 @@ def verify(root: Path, progress: Callable[[int], None] = lambda _bytes: None) ->
 
 def files(root: Path) -> list[File]:
     """The files of the numbered tables, by their first number."""
-    found = []
-    for table in schema.SEQUENCED:
-        for path in (root / table).glob("date=*/*.parquet"):
-            first, _, last = path.stem.partition("-")
-            found.append(File(table, path, int(first), int(last)))
-    return sorted(found, key=lambda file: (file.first, file.last))
+    found = [file for table in schema.SEQUENCED for file in listed(root, table)]
+    return sorted(found, key=lambda file: (file.first_seq, file.last_seq))
 
 
 def stretches(found: Iterable[File]) -> Iterator[list[File]]:
@@ -98,11 +85,11 @@ def stretches(found: Iterable[File]) -> Iterator[list[File]]:
     stretch: list[File] = []
     last = -1
     for file in found:
-        if stretch and file.first > last:
+        if stretch and file.first_seq > last:
             yield stretch
             stretch = []
         stretch.append(file)
-        last = max(last, file.last)
+        last = max(last, file.last_seq)
     if stretch:
         yield stretch
 
@@ -115,7 +102,7 @@ def _read_stretch(
     progress: Callable[[int], None],
 ) -> int:
     """Count every number of the stretch; returns the number expected next."""
-    first, last = stretch[0].first, max(file.last for file in stretch)
+    first, last = stretch[0].first_seq, max(file.last_seq for file in stretch)
     counts = np.zeros(last - first + 1, np.uint8)
     told: list[dict[str, Any]] = []
     for file in stretch:
@@ -145,7 +132,7 @@ def _count(
     batch: pa.RecordBatch, file: File, first: int, counts: npt.NDArray[np.uint8], verdict: Verdict
 ) -> None:
     seq = batch.column("seq").to_numpy()
-    inside = (seq >= file.first) & (seq <= file.last)
+    inside = (seq >= file.first_seq) & (seq <= file.last_seq)
     if not inside.all():
         verdict.flaws.append(
             Flaw("wrong", f"{file.path}: holds number {seq[~inside][0]}, which its name denies")

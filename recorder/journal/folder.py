@@ -14,8 +14,11 @@ from typing import Any
 from recorder.journal.state import State
 from recorder.wire.activity import Mark
 
-FORMAT = 1
-"""Version of the recording's format; stands in ``recording.json`` and in every Parquet file."""
+FORMAT = 2
+"""Version of the recording's format; stands in ``recording.json``, in every segment and in every Parquet file.
+
+1: Parquet files without a checksum in their names; no ``overflow`` in the journal. Is read.
+"""
 
 _NUMBER = re.compile(r"[0-9]+")
 
@@ -34,6 +37,9 @@ class Checkpoint:
         last_ts: when the last record was written, microseconds; 0: never.
         state: open gaps, and what was subscribed.
         lasts: line and stream to where its last tick stands, of what was subscribed.
+        archive: whether rendered segments are kept, compressed.
+        kept_from: the first UTC day that retention has kept, as ``YYYY-MM-DD``; None: all are there.
+        kept_seq: numbers below it may be gone by retention.
     """
 
     next_seq: int = 1
@@ -41,6 +47,9 @@ class Checkpoint:
     last_ts: int = 0
     state: State = field(default_factory=State)
     lasts: dict[tuple[str, str], Mark] = field(default_factory=dict)
+    archive: bool = False
+    kept_from: str | None = None
+    kept_seq: int = 1
 
 
 def segments(root: Path) -> list[Path]:
@@ -75,6 +84,16 @@ def create(root: Path) -> Checkpoint:
     return load(root)
 
 
+def adopt(root: Path, *, archive: bool) -> None:
+    """Begin to write to a recording: from now on it is of this format. ``archive``: rendered segments are kept.
+
+    To be called by who holds the root, while nobody renders it.
+    """
+    checkpoint = load(root)
+    checkpoint.archive = archive
+    save(root, checkpoint)
+
+
 def load(root: Path) -> Checkpoint:
     """The checkpoint of the recording at ``root``.
 
@@ -106,6 +125,9 @@ def save(root: Path, checkpoint: Checkpoint) -> None:
         "last_ts": checkpoint.last_ts,
         "state": checkpoint.state.snapshot(),
         "lasts": [[*key, mark.ts, mark.seq] for key, mark in checkpoint.lasts.items()],
+        "archive": checkpoint.archive,
+        "kept_from": checkpoint.kept_from,
+        "kept_seq": checkpoint.kept_seq,
     }
     staged = root / "recording.json.new"
     with staged.open("w") as file:

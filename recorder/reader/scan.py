@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
-from recorder.reader.files import PartFile, read_files
+from recorder.partition import File, day_column
+from recorder.reader.files import read_files
 from recorder.reader.moments import BEGINNING, Span
-from recorder.reader.snapshot import Snapshot, day_column
+from recorder.reader.snapshot import Snapshot
 
 _FOR_ALL = ("events", "gaps")
 """Tables in which a row without a symbol is about every line."""
@@ -110,7 +111,7 @@ def _of_lines(symbols: Sequence[str], *, with_all: bool) -> Any:
     return symbol.is_null() | found if with_all else found
 
 
-def _may_hold(table: str, file: PartFile, span: Span) -> bool:
+def _may_hold(table: str, file: File, span: Span) -> bool:
     # a gap is filed under the day it closed, which may lie behind the end of a range it overlaps
     return Span(span.start).touches(file.day) if day_column(table) == "ts_end" else span.touches(file.day)
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
-from recorder.reader.files import PartFile, Vanished, listed, read_files
+from recorder.partition import File
+from recorder.reader.files import Vanished, listed, read_files
 from recorder.render.unrendered import unrendered
 
 ATTEMPTS = 10
@@ -73,10 +74,10 @@ class Snapshot:
         self.root = root
         self.at = at or datetime.now(UTC)
         self._tails = tails
-        self._files: dict[str, list[PartFile]] = {}
+        self._files: dict[str, list[File]] = {}
         self._rows: dict[str, pa.Table] = {}
 
-    def files(self, table: str) -> list[PartFile]:
+    def files(self, table: str) -> list[File]:
         """The table's Parquet files, oldest rows first.
 
         Raises:
@@ -99,12 +100,7 @@ class Snapshot:
         return self._rows[table]
 
 
-def day_column(table: str) -> str:
-    """The column whose UTC day names the folder: a gap is written when it closes."""
-    return "ts_end" if table == "gaps" else "ts_recv"
-
-
-def _unpublished(tail: Tail, table: str, files: list[PartFile]) -> pa.Table:
+def _unpublished(tail: Tail, table: str, files: list[File]) -> pa.Table:
     rows = tail.table(table)
     near = [file for file in files if _overlap(file, tail)] if len(rows) else []
     if not near:
@@ -116,5 +112,5 @@ def _unpublished(tail: Tail, table: str, files: list[PartFile]) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows[key], value_set=published[key])))
 
 
-def _overlap(file: PartFile, tail: Tail) -> bool:
+def _overlap(file: File, tail: Tail) -> bool:
     return file.last_seq >= tail.first_seq and (tail.last_seq is None or file.first_seq <= tail.last_seq)

@@ -9,8 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from recorder import schema
+from recorder.partition import day_column
 from recorder.reader.files import Vanished
-from recorder.reader.snapshot import Snapshot, day_column
+from recorder.reader.snapshot import Snapshot
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what DuckDB calls a PIVOT."""

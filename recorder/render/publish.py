@@ -1,8 +1,8 @@
 """Tables to Parquet files that are there whole or not at all.
 
 Order of every publication: write staged -> fsync -> read back -> make the partition durable -> rename without
-replacing -> fsync the folder. Only then may the segment go. The name is made of the rows' numbers, so that a
-repetition after a crash lands on the same name and is recognised as done.
+replacing -> fsync the folder. Only then may the segment go. The name begins with the rows' numbers, so that a
+repetition after a crash is recognised as done.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recorder import partition as partitioned
 from recorder import schema
 from recorder.journal.folder import FORMAT, sync_folder
 from recorder.render.tables import by_number
@@ -47,25 +48,29 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Rows of one table and one UTC day, and the numbers they are named by."""
+    """Rows of one table and one UTC day, the numbers they are named by, and the kind of file they make."""
 
     table: str
-    date: str
+    day: dt.date
     first_seq: int
     last_seq: int
     rows: pa.Table
+    kind: str | None = None
 
-    def path(self, root: Path) -> Path:
+    @property
+    def stem(self) -> str:
+        """How the file's name begins."""
+        return partitioned.stem(self.first_seq, self.last_seq, self.kind)
+
+    def folder(self, root: Path) -> Path:
         """Where the file belongs."""
-        folder = root / self.table / f"date={self.date}"
-        return folder / f"{self.first_seq:019d}-{self.last_seq:019d}.parquet"
+        return partitioned.folder(root, self.table, self.day)
 
 
 def partitions(tables: dict[str, pa.Table], first_seq: int, last_seq: int) -> Iterator[Partition]:
     """The tables of one segment, cut by UTC day; tables without ``seq`` are named by the segment's own numbers."""
     for name, table in sorted(tables.items()):
-        time = "ts_end" if name == "gaps" else "ts_recv"
-        days = table[time].cast(pa.int64()).to_numpy() // _DAY
+        days = table[partitioned.day_column(name)].cast(pa.int64()).to_numpy() // _DAY
         for day in np.unique(days).tolist():
             rows = table if (days == day).all() else table.filter(pa.array(days == day))
             numbers = (first_seq, last_seq)
@@ -73,7 +78,7 @@ def partitions(tables: dict[str, pa.Table], first_seq: int, last_seq: int) -> It
                 bounds = pc.min_max(rows["seq"]).as_py()
                 numbers = (bounds["min"], bounds["max"])
             date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
-            yield Partition(name, date.isoformat(), *numbers, rows)
+            yield Partition(name, date, *numbers, rows)
 
 
 def publish(root: Path, partition: Partition) -> Published:
@@ -83,36 +88,64 @@ def publish(root: Path, partition: Partition) -> Published:
         PublishError: the staged file does not read back whole.
         OSError: the disk refused.
     """
-    target = partition.path(root)
-    staged = root / "staging" / f"{partition.table}-{target.name}"
-    if not target.exists():
+    target = _published(root, partition)
+    staged = root / "staging" / f"{partition.table}-{partition.stem}.parquet"
+    if target is None:
         write(staged, _sorted(partition.rows), partition.table)
         _check(staged, partition)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _link_without_replacing(staged, target)
+        target = place(staged, root, partition)
     # Also where the file was there already: whoever was killed after placing it may not have come this far.
     staged.unlink(missing_ok=True)
-    for folder in (target.parent, *target.parent.parents[:2]):
-        sync_folder(folder)
+    make_durable(target.parent)
     return Published(target, len(partition.rows), target.stat().st_size)
 
 
+def place(staged: Path, root: Path, partition: Partition) -> Path:
+    """Give a file that is durable its name among the others; it keeps the staged one too."""
+    folder = partition.folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    crc = partitioned.checksum(staged)
+    target = folder / partitioned.name(partition.first_seq, partition.last_seq, crc, partition.kind)
+    with contextlib.suppress(FileExistsError):  # published meanwhile: the same bytes
+        os.link(staged, target)
+    return target
+
+
+def make_durable(folder: Path) -> None:
+    """Make the names in a day's folder, its own, and that of its table durable."""
+    for one in (folder, *folder.parents[:2]):
+        sync_folder(one)
+
+
+def _published(root: Path, partition: Partition) -> Path | None:
+    """The file that holds these rows already."""
+    wanted = partition.first_seq, partition.last_seq, partition.kind
+    folder = partition.folder(root)
+    found = partitioned.in_folder(folder) if folder.is_dir() else []
+    return next((file.path for file in found if (file.first_seq, file.last_seq, file.kind) == wanted), None)
+
+
 def write(path: Path, rows: pa.Table, table: str) -> None:
-    """Write and fsync one file, encoded as measured best for ticks; texts come out as plain strings.
+    """Write and fsync one file; texts come out as plain strings.
 
     Always a new file: one of that name left by a killed renderer may be a published file's other name.
     """
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
-        with pq.ParquetWriter(file, rows.schema, **_encoding(rows)) as writer:
+        with pq.ParquetWriter(file, rows.schema, **encoding(rows.column_names)) as writer:
             writer.write_table(rows, row_group_size=ROW_GROUP)
-            writer.add_key_value_metadata({"ib-recorder.format": str(FORMAT), "ib-recorder.table": table})
+            writer.add_key_value_metadata(metadata(table))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _encoding(rows: pa.Table) -> dict[str, Any]:
-    names = rows.column_names
+def metadata(table: str) -> dict[str, str]:
+    """What a file says of itself."""
+    return {"ib-recorder.format": str(FORMAT), "ib-recorder.table": table}
+
+
+def encoding(names: list[str]) -> dict[str, Any]:
+    """How a file with these columns is written: as measured best for ticks."""
     return {
         "compression": "zstd",
         "compression_level": 3,
@@ -120,7 +153,11 @@ def _encoding(rows: pa.Table) -> dict[str, Any]:
         "column_encoding": {name: encoding for name, encoding in _ENCODINGS.items() if name in names},
         "write_page_index": True,
         "write_page_checksum": True,
-        "sorting_columns": _sorting(rows),
+        "sorting_columns": [
+            pq.SortingColumn(names.index(name), nulls_first=True)
+            for name in ("symbol", "seq")
+            if name in names
+        ],
         "store_schema": False,
     }
 
@@ -142,11 +179,6 @@ def _alphabetical(symbols: pa.DictionaryArray) -> npt.NDArray[np.int16]:
     return places
 
 
-def _sorting(rows: pa.Table) -> list[pq.SortingColumn]:
-    names = [name for name in ("symbol", "seq") if name in rows.column_names]
-    return [pq.SortingColumn(rows.column_names.index(name), nulls_first=True) for name in names]
-
-
 def _check(staged: Path, partition: Partition) -> None:
     """Read the staged file back: every page checksum, the number of rows, the numbers themselves."""
     back = pq.read_table(staged, page_checksum_verification=True, columns=_check_columns(partition))
@@ -160,8 +192,3 @@ def _check(staged: Path, partition: Partition) -> None:
 
 def _check_columns(partition: Partition) -> list[str]:
     return ["seq"] if partition.table in schema.SEQUENCED else ["symbol"]
-
-
-def _link_without_replacing(staged: Path, target: Path) -> None:
-    with contextlib.suppress(FileExistsError):  # published meanwhile: the same numbers, so the same rows
-        os.link(staged, target)

@@ -104,8 +104,8 @@ def test_a_checkpoint_that_cannot_be_read_is_named(root, content):
 
 def test_a_recording_of_a_newer_format_asks_for_an_update(root):
     folder.create(root)
-    (root / "recording.json").write_text(json.dumps(GOOD | {"format": 2}))
-    with pytest.raises(NotARecordingError, match="format 2; this version reads up to 1: update"):
+    (root / "recording.json").write_text(json.dumps(GOOD | {"format": 3}))
+    with pytest.raises(NotARecordingError, match="format 3; this version reads up to 2: update"):
         folder.load(root)
 
 

@@ -237,7 +237,7 @@ def test_what_is_no_recording_is_said_with_what_is_there(tmp_path, make, message
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"format": 2}', "format 2; this version reads up to 1: update ib-recorder"),
+        ('{"format": 3}', "format 3; this version reads up to 2: update ib-recorder"),
         ('{"form": 1}', "says no format"),
         ('{"format": "new"}', "says no format"),
         ("", "says no format"),

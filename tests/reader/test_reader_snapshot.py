@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import recorder
-from recorder import schema
+from recorder import partition, schema
 from recorder.journal import folder
 from recorder.journal.writer import Journal
 from recorder.reader.files import Vanished
@@ -167,8 +167,9 @@ def compact(day, staging):
     )
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    first, last = files[0].name.split("-")[0], files[-1].name.split("-")[1]
-    pq.write_table(whole, staging / f"{first}-{last}")
+    numbers = [partition.parse(path) for path in files]
+    name = partition.name(numbers[0].first_seq, numbers[-1].last_seq, 0, partition.COMPACTED)
+    pq.write_table(whole, staging / name)
     exchange(staging, day)
     shutil.rmtree(staging)
 

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from daemon import run
 
+from recorder import partition
 from recorder.journal import folder
 from recorder.journal.writer import Journal, now
 from recorder.render import recover
@@ -79,8 +80,8 @@ def _starts(column):
 
 def test_a_file_with_another_name_denies_its_rows(recording):
     file = first_file(recording, "midpoints")
-    first, last = map(int, file.stem.split("-"))
-    file.rename(file.with_name(f"{first + 1:019d}-{last:019d}.parquet"))
+    said = partition.parse(file)
+    file.rename(file.with_name(partition.name(said.first_seq + 1, said.last_seq, said.crc)))
     assert "wrong" in kinds(recording)
 
 

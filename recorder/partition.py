@@ -1,0 +1,127 @@
+"""The Parquet files of a recording, by name: ``ROOT/<table>/date=YYYY-MM-DD/<first>-<last>[-<kind>]-<crc>.parquet``.
+
+Rules:
+- The name says which numbers stand in a file and what its bytes add up to: copied to wherever, it can be proved whole.
+- A file of format 1 has neither kind nor checksum in its name; it is read like any other.
+- What is not named like this is none of ours and stays where it is.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+COMPACTED = "day"
+"""Kind of the files that hold a whole day."""
+
+DAMAGED = "damaged"
+"""Kind of the files of gaps that stand for what damage took."""
+
+_DAY = re.compile(r"date=(\d{4}-\d\d-\d\d)")
+_NAME = re.compile(r"(\d{1,19})-(\d{1,19})(?:-([a-z]+))?(?:-([0-9a-f]{8}))?\.parquet")
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One Parquet file, as its name describes it.
+
+    Attributes:
+        table: its table.
+        path: where it is.
+        day: the UTC day whose rows it holds.
+        first_seq: the least number in it; of a table without numbers, or of kind ``DAMAGED``: of what it belongs to.
+        last_seq: the greatest.
+        kind: ``COMPACTED``, ``DAMAGED``, or None: one flush.
+        crc: CRC-32 of all its bytes; None: the name does not say.
+    """
+
+    table: str
+    path: Path
+    day: date
+    first_seq: int
+    last_seq: int
+    kind: str | None = None
+    crc: int | None = None
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether its bytes are those that were published; of a file of format 1 nobody can say, so yes.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return self.crc is None or self.crc == checksum(self.path)
+
+
+def name(first_seq: int, last_seq: int, crc: int, kind: str | None = None) -> str:
+    """What a file is called."""
+    return f"{stem(first_seq, last_seq, kind)}-{crc:08x}.parquet"
+
+
+def stem(first_seq: int, last_seq: int, kind: str | None = None) -> str:
+    """The part of a name that says which rows stand in it, and not how they were written."""
+    numbers = f"{first_seq:019d}-{last_seq:019d}"
+    return f"{numbers}-{kind}" if kind else numbers
+
+
+def folder(root: Path, table: str, day: date) -> Path:
+    """Where the files of a table and a day lie."""
+    return root / table / f"date={day.isoformat()}"
+
+
+def parse(path: Path) -> File | None:
+    """What the path of a file says; None: it is none of ours."""
+    day, found = _DAY.fullmatch(path.parent.name), _NAME.fullmatch(path.name)
+    if not day or not found:
+        return None
+    first, last, kind, crc = found.groups()
+    table = path.parent.parent.name
+    at = date.fromisoformat(day[1])
+    return File(table, path, at, int(first), int(last), kind, None if crc is None else int(crc, 16))
+
+
+def listed(root: Path, table: str) -> list[File]:
+    """The table's files, oldest rows first.
+
+    Raises:
+        FileNotFoundError: a day's folder went away while it was read (compaction, retention): look again.
+    """
+    found = _files(root / table) if (root / table).is_dir() else ()
+    return sorted(found, key=lambda file: (file.first_seq, file.day))
+
+
+def in_folder(partition: Path) -> list[File]:
+    """The files of one table and day, oldest rows first.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+    """
+    found = (parse(path) for path in partition.iterdir())
+    return sorted((file for file in found if file is not None), key=lambda file: file.first_seq)
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file's bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    crc = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def day_column(table: str) -> str:
+    """The column whose UTC day names the folder: a gap is written when it closes."""
+    return "ts_end" if table == "gaps" else "ts_recv"
+
+
+def _files(table: Path) -> Iterator[File]:
+    for partition in table.iterdir():
+        if _DAY.fullmatch(partition.name):
+            yield from in_folder(partition)
