@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_DAY_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):([0-9]{1,5})")
 
 
@@ -71,6 +72,12 @@ def _multiplier(value: object) -> object:
     return value
 
 
+def _day_time(value: object) -> object:
+    if not isinstance(value, str) or not _DAY_TIME.fullmatch(value):
+        raise ValueError('should be a time of day in UTC, such as "01:00", or null for never')
+    return value
+
+
 def _folder(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -109,3 +116,10 @@ Multiplier = Annotated[
 
 Folder = Annotated[Path, BeforeValidator(_folder), WithJsonSchema({"type": "string", "minLength": 1})]
 """A folder."""
+
+DayTime = Annotated[
+    str,
+    BeforeValidator(_day_time),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+"""A time of day ``HH:MM``, UTC."""

@@ -23,7 +23,7 @@ from pydantic import (
 
 from recorder.config import contracts
 from recorder.config.contracts import LineType
-from recorder.config.fields import Expiry, Folder, Host, HostPort, Isin, Multiplier, Text
+from recorder.config.fields import DayTime, Expiry, Folder, Host, HostPort, Isin, Multiplier, Text
 from recorder.config.offers import Show, StreamKind
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -117,8 +117,20 @@ class Storage(_Frozen):
     fsync_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2
     """What a power cut can take at most; 0 makes every write safe at once."""
 
+    spare_megabytes: Annotated[int, Field(ge=0)] = 128
+    """Room reserved in the journal's folder, on which recording goes on when the disk is full."""
+
+    memory_megabytes: Annotated[int, Field(ge=32)] = 64
+    """What is kept in memory at most of bytes that the disk does not take; behind that they are dropped, with a gap."""
+
+    compact_at: DayTime | None = "01:00"
+    """When days that are over become one sorted file a table, UTC; null: never."""
+
     retain_days: Annotated[int, Field(ge=1)] | None = None
     """How many days to keep; null keeps everything."""
+
+    archive_days: Annotated[int, Field(ge=0)] = 7
+    """How many days to keep the compressed journal, from which everything can be written again; 0: not at all."""
 
 
 class Status(_Frozen):

@@ -17,9 +17,10 @@ def test_the_defaults_are_those_promised():
         "reconnect_min_seconds": 1, "reconnect_max_seconds": 60, "max_lines": 100,
         "backfill_hours": 24,
     } == config.gateway.model_dump()  # fmt: skip
-    assert {"flush_seconds": 300, "fsync_seconds": 0.2, "retain_days": None} == config.storage.model_dump(
-        exclude={"root"}
-    )
+    assert {
+        "flush_seconds": 300, "fsync_seconds": 0.2, "spare_megabytes": 128, "memory_megabytes": 64,
+        "compact_at": "01:00", "retain_days": None, "archive_days": 7,
+    } == config.storage.model_dump(exclude={"root"})  # fmt: skip
     assert "data" == str(config.storage.root)
     assert "127.0.0.1:9478" == config.status.listen
     assert (Stream(kind="level1"),) == config.streams == config.watchlist[0].streams

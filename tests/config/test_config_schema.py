@@ -76,7 +76,8 @@ REFUSED = [
     f"gateway: {{spare_client_ids: [x]}}\n{FINE}", f"gateway: {{market_data_type: LIVE}}\n{FINE}",
     f"gateway: {{heartbeat_seconds: 0}}\n{FINE}", f"gateway: {{max_lines: 1.5}}\n{FINE}",
     f"storage: {{root: 1}}\n{FINE}", f"storage: {{retain_days: 0}}\n{FINE}",
-    f"storage: {{fsync_seconds: -1}}\n{FINE}",
+    f"storage: {{fsync_seconds: -1}}\n{FINE}", f"storage: {{compact_at: '25:00'}}\n{FINE}",
+    f"storage: {{compact_at: 1}}\n{FINE}", f"storage: {{memory_megabytes: 1}}\n{FINE}",
     f"status: {{listen: 9478}}\n{FINE}", f"status: {{listen: x}}\n{FINE}", f"streams: level1\n{FINE}",
     f"streams: []\n{FINE}", f"streams: null\n{FINE}",
     *(STREAM.format(streams) for streams in (
@@ -106,7 +107,9 @@ def test_both_refuse_what_has_the_wrong_shape(tmp_path, text):
 
 TAKEN = [
     FINE, f"gateway:\nstorage:\nstatus:\n{FINE}", f"status: {{listen: null}}\n{FINE}",
-    f"storage: {{retain_days: 7, root: /srv}}\n{FINE}", f"streams: [level1, {{depth: {{rows: 5}}}}]\n{FINE}",
+    f"storage: {{retain_days: 7, root: /srv}}\n{FINE}", f"storage: {{compact_at: 23:59}}\n{FINE}",
+    f"storage: {{compact_at: null, archive_days: 0, spare_megabytes: 0}}\n{FINE}",
+    f"streams: [level1, {{depth: {{rows: 5}}}}]\n{FINE}",
     STREAM.format("[{level1: }]"), STREAM.format("[{bars: {}}]"),
     STREAM.format("[{level1: {generic_ticks: []}}]"),
     *(f"watchlist: [{line}]" for line in (
