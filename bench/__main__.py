@@ -38,6 +38,7 @@ def _figures(market: Path, scale: Scale, seconds: float, nautilus: str | None) -
     yield from figures.processor(market, scale)
     yield from figures.loop_and_memory(market, seconds)
     yield from figures.disk(market, scale)
+    yield from figures.recovered(market, scale)
     yield from figures.obvious(market, scale)
     yield from figures.nautilus(nautilus, scale)
     yield from figures.killed(market, scale, nautilus)

@@ -33,7 +33,7 @@ class Size:
 
 
 def measure(root: Path, pool: Pool) -> Size:
-    _journal(root, pool)
+    journal(root, pool)
     for _ in recover(root):
         pass
     return sizes(root, recording.files(root, "level1"))
@@ -48,21 +48,22 @@ def sizes(root: Path, files: list[Path]) -> Size:
     return Size(len(table), size / len(table), whole.stat().st_size / len(table))
 
 
-def _journal(root: Path, pool: Pool) -> None:
+def journal(root: Path, pool: Pool, flush: int = _FLUSH) -> None:
+    """A market day, journalled; a segment is sealed every ``flush`` microseconds, or when it is full."""
     moment = _OPEN
-    journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=lambda: moment)
+    written = Journal(root, folder.create(root), fsync_seconds=3600, clock=lambda: moment)
     for slot, (stream, symbol) in enumerate(SLOTS):
         asked = {"kind": "subscribed", "symbol": symbol, "stream": stream, "req": FIRST_REQ + slot}
-        journal.control(asked | {"con_id": 1000 + SYMBOLS.index(symbol)})
+        written.control(asked | {"con_id": 1000 + SYMBOLS.index(symbol)})
     data = pool.addressed(list(range(FIRST_REQ, FIRST_REQ + len(SLOTS))))
     ends = [0, *pool.ends.tolist()]
     events = [*pool.events.tolist(), len(pool.ends)]
     rng, sealed = random.Random(1), moment
     for first, behind in pairwise(events):
         moment += int(rng.expovariate(len(events) / _SECONDS) * 1e6)
-        journal.read(data[ends[first] : ends[behind]], moment, 0)
-        journal.count(behind - first)
-        if journal.size > SEGMENT_BYTES or moment - sealed > _FLUSH:
-            journal.roll(b"")
+        written.read(data[ends[first] : ends[behind]], moment, 0)
+        written.count(behind - first)
+        if written.size > SEGMENT_BYTES or moment - sealed > flush:
+            written.roll(b"")
             sealed = moment
-    journal.close()
+    written.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import costs, day, kills, recording, rival, simulated, steady
+from bench import costs, day, kills, recording, recovery, rival, simulated, steady
 from bench.market import Pool
 from bench.report import Row
 from bench.scale import Scale
@@ -72,6 +72,13 @@ def disk(market: Path, scale: Scale) -> Iterator[Row]:
         found = day.measure(Path(root) / "data", Pool.load(market))
     yield Row(f"bytes a row, a day of {found.rows:,}: files of 5 min", found.published, "B")
     yield Row("  sorted into one file: its times alone take 2 B", found.compacted, "B")
+
+
+def recovered(market: Path, scale: Scale) -> Iterator[Row]:
+    """What a crash costs at the next start."""
+    found = [recovery.measure(Pool.load(market)) for _ in range(scale.rounds)]
+    speed, rows = (statistics.median(side) for side in zip(*found, strict=True))
+    yield Row("recovery of a journal left behind", speed, "MB/s", f"{rows:,.0f} rows/s")
 
 
 def obvious(market: Path, scale: Scale) -> Iterator[Row]:

@@ -19,7 +19,7 @@ class WrongOptionError(ValueError):
 def told() -> Iterator[None]:
     """Run a command; turn what a person can mend into a line on standard error and an exit code."""
     from recorder.config import ConfigError
-    from recorder.daemon.renderer import RenderFailedError
+    from recorder.daemon.workers import RenderFailedError
     from recorder.journal.folder import NotARecordingError
     from recorder.journal.lock import RootInUseError
     from recorder.reader.errors import NotARecording

@@ -124,7 +124,7 @@ class Storage(_Frozen):
     """What is kept in memory at most of bytes that the disk does not take; behind that they are dropped, with a gap."""
 
     compact_at: DayTime | None = "01:00"
-    """When days that are over become one sorted file a table, UTC; null: never."""
+    """When days that are over become one sorted file a table, and what is too old goes, UTC; null: never."""
 
     retain_days: Annotated[int, Field(ge=1)] | None = None
     """How many days to keep; null keeps everything."""

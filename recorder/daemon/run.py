@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,18 +22,21 @@ from recorder.config import Config, load
 from recorder.daemon.known import known_in
 from recorder.daemon.notify import notify, watchdog_seconds
 from recorder.daemon.reload import Reloads
-from recorder.daemon.renderer import Renderer, RenderFailedError
 from recorder.daemon.report import Flush
 from recorder.daemon.running import remember
 from recorder.daemon.status import Board
+from recorder.daemon.workers import Nightly, Renderer, RenderFailedError
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
-from recorder.journal.lock import locked
+from recorder.journal.lock import locked, rendering
 from recorder.journal.writer import Journal, now
 from recorder.session.timing import Timing
 
 _LATE_SECONDS = 3600
 """Timed work that comes late by less is still done: a busy loop must not cost a flush."""
+
+_CATCH_UP = timedelta(minutes=10)
+"""So long after its start a recorder does what the nights have left: it may be one that never runs at night."""
 
 _MANY_SEGMENTS = 24
 """So many sealed segments are rendered before their time: starting the renderer costs as much as half a segment."""
@@ -76,8 +80,10 @@ class _Daemon:
         self._session: Session | None = None
         self._reloads = Reloads(config, source)
         self._renderer = Renderer(root)
+        self._nightly = Nightly(root, config.storage)
         self._rendering: asyncio.Task[None] | None = None
         self._flush: Flush | None = None
+        self._night: Flush | None = None
         self._waiting = 0
         self._stopping = asyncio.Event()
 
@@ -91,22 +97,21 @@ class _Daemon:
             raise RenderFailedError(f"{self._root}: not all is in Parquet: {self._renderer.failed}")
 
     async def _record(self, seconds: float | None) -> None:
-        checkpoint = self._checkpoint()
         storage = self._config.storage
+        with rendering(self._root):
+            folder.adopt(self._root, archive=storage.archive_days > 0)
+        checkpoint = self._checkpoint()
         self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
         self._tap = Tap(self._journal, self._sealed)
         ledger = Ledger(self._journal)
         ledger.begin(checkpoint, version("ib-recorder"))
         session = self._session = Session(self._config, self._tap, ledger, known_in(self._root), self._timing)
-        if self._source is not None:
-            remember(self._root, self._config, self._source)
+        self._remember()
         ending = asyncio.create_task(self._end_session(seconds))
         reloading = asyncio.create_task(self._reloads.run(session, ledger))
         scheduler = self._schedule()
         board = Board(self._root, session.machine, self._tap, lambda: self._flush)
         showing = asyncio.create_task(board.show(self._config.status.listen))
-        if storage.retain_days is not None:
-            log.warning("storage.retain_days is not acted on yet: nothing is deleted")
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
         try:
@@ -118,6 +123,16 @@ class _Daemon:
             self._stop()
             await self._finish()
             await reloading
+
+    def _remember(self) -> None:
+        """Say with which config this root is recorded; a full disk keeps nothing from being recorded."""
+        if self._source is not None:
+            try:
+                remember(self._root, self._config, self._source)
+            except OSError as error:
+                log.warning(
+                    "running.yaml not written; check --against compares with an older one", reason=str(error)
+                )
 
     async def _end_session(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -153,6 +168,12 @@ class _Daemon:
         scheduler.add_job(self._seal, "interval", seconds=self._config.storage.flush_seconds)
         beat = watchdog_seconds()
         scheduler.add_job(self._sign_of_life, "interval", seconds=min(10.0, beat / 3) if beat else 10.0)
+        if at := self._config.storage.compact_at:
+            hour, minute = map(int, at.split(":"))
+            # However late: a loop that was busy all night, a machine that slept, must not cost a night's work.
+            always = {"misfire_grace_time": None}
+            scheduler.add_job(self._keep, "cron", hour=hour, minute=minute, **always)
+            scheduler.add_job(self._keep, "date", run_date=datetime.now(UTC) + _CATCH_UP, **always)
         scheduler.start()
         return scheduler
 
@@ -190,6 +211,12 @@ class _Daemon:
         began = time.monotonic()
         await self._renderer.render(before)
         self._flush = Flush(now(), time.monotonic() - began, self._renderer.failed)
+
+    async def _keep(self) -> None:
+        """Compact the days that are over, and let go of what is old."""
+        began = time.monotonic()
+        await self._nightly.run()
+        self._night = Flush(now(), time.monotonic() - began, self._nightly.failed)
 
     async def _finish(self) -> None:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""

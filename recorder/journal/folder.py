@@ -90,8 +90,15 @@ def adopt(root: Path, *, archive: bool) -> None:
     To be called by who holds the root, while nobody renders it.
     """
     checkpoint = load(root)
-    checkpoint.archive = archive
-    save(root, checkpoint)
+    if (format_of(root), checkpoint.archive) != (FORMAT, archive):  # a full disk must not keep it from going on
+        checkpoint.archive = archive
+        save(root, checkpoint)
+
+
+def format_of(root: Path) -> int:
+    """The version that ``recording.json`` states."""
+    version: int = json.loads((root / "recording.json").read_bytes())["format"]
+    return version
 
 
 def load(root: Path) -> Checkpoint:
