@@ -1,170 +1,205 @@
-"""Every table of a recording, column by column: type, unit and where the value comes from.
+"""Every table of a recording, column by column: type, unit, where the value comes from, and what it means.
 
-Rule: complete from the first day. A column added later would be dropped silently by some readers, so a column
-is here as soon as the protocol can fill it.
+Rules:
+- Complete from the first day. A column added later is null in what was recorded before, and says so in ``since``.
+- Said once: the page ``docs/tables.md`` is made of this (``python -m recorder.schema docs/tables.md``).
 """
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
 
+_STRING, _F64, _BOOL = pa.string(), pa.float64(), pa.bool_()
+_I64, _I32, _I16, _I8 = pa.int64(), pa.int32(), pa.int16(), pa.int8()
+
+Unit: TypeAlias = Literal[
+    "none", "microseconds UTC", "currency", "1/currency", "currency/day", "currency/vol", "size", "vol", "trades",
+    "percent/year", "as the tick type",
+]  # fmt: skip
+"""``currency``: the contract's; ``size``: what IB counts the contract in (shares, contracts, coins); ``vol``: implied
+volatility as a fraction, a year; ``as the tick type``: each has its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, Arrow type, and what stands in it."""
+    """One column.
+
+    Attributes:
+        name: what it is called.
+        type: its Arrow type.
+        unit: what its numbers count; ``none`` where they are names, marks, texts or ratios.
+        source: the fields of IB's messages it is made of, as ``1.price 2.price`` (message id, name in the layout of
+            ``recorder.wire.layouts``); ``any``: any message; ``recorder``: no message says it.
+        doc: what stands in it.
+        since: version of the recording's format in which it appeared.
+    """
 
     name: str
     type: pa.DataType
+    unit: Unit
+    source: str
     doc: str
+    since: int = 1
 
 
-def _columns(*rows: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
-    return tuple(Column(*row) for row in rows)
+Row: TypeAlias = tuple[str, pa.DataType, Unit, str, str]
+"""Name, type, unit, source, doc; a source that is a number alone is that message's field of the column's name."""
 
 
-_TS = ("ts_recv", TIME, "when the bytes reached the recorder (UTC, microseconds)")
-_SEQ = ("seq", pa.int64(), "arrival order, strictly increasing over the life of the root and over all tables")
-_SYMBOL = ("symbol", pa.string(), "the watchlist line's name")
-_CON_ID = ("con_id", pa.int64(), "IB's contract id the line stood for when it was subscribed")
-_SOURCE = ("source", pa.string(), "live, or backfill")
+def _columns(*rows: Row) -> tuple[Column, ...]:
+    return tuple(Column(row[0], row[1], row[2], _source(row[0], row[3]), row[4]) for row in rows)
+
+
+def _source(name: str, source: str) -> str:
+    return " ".join(f"{word}.{name}" if word.isdigit() else word for word in source.split())
+
+
+# fmt: off
+# ruff: noqa: E501 - a table is read by its columns
+
+_TS: Row = ("ts_recv", TIME, "microseconds UTC", "recorder", "when the bytes reached the recorder")
+_SEQ: Row = ("seq", _I64, "none", "recorder", "arrival order, strictly increasing over the life of the root and over all tables")
+_SYMBOL: Row = ("symbol", _STRING, "none", "recorder", "the watchlist line's name")
+_CON_ID: Row = ("con_id", _I64, "none", "recorder", "IB's contract id the line stood for when it was subscribed")
+_SOURCE: Row = ("source", _STRING, "none", "recorder", "live, or backfill")
 _MARKET = (_TS, _SEQ, _SYMBOL, _CON_ID, _SOURCE)
-_EVENT_TIME = ("ts_event", TIME, "IB's time of the tick, whole seconds (UTC)")
-_TICK_TYPE = ("tick_type", pa.int16(), "IB's tick type number")
-_FIELD = ("field", pa.string(), "name of the tick type: bid, ask_size, delayed_last, tick_210")
-_PRICE = ("price", pa.float64(), "price in the instrument's currency; -1 with size 0 means: no quote")
-_SIZE = ("size", pa.float64(), "size in IB's units (shares, contracts, coins)")
-_MASK = ("attribs", pa.int32(), "the attribute mask as sent")
+_EVENT_TIME: Row = ("ts_event", TIME, "microseconds UTC", "99", "IB's time of the tick, whole seconds")
+_MASK: Row = ("attribs", _I32, "none", "99", "the attribute mask as sent")
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "level1": _columns(
         *_MARKET,
-        _TICK_TYPE,
-        _FIELD,
-        _PRICE,
-        _SIZE,
-        ("value", pa.float64(), "value of a generic tick (message 45)"),
-        ("text", pa.string(), "text of a string tick (46); the fields of an EFP tick (47), tab-separated"),
-        ("attribs", pa.int32(), "mask of message 1: 1 can auto execute, 2 past limit, 4 pre-open"),
+        ("tick_type", _I16, "none", "1 2 45 46 47", "IB's tick type number"),
+        ("field", _STRING, "none", "1.tick_type 2.tick_type 45.tick_type 46.tick_type 47.tick_type", "name of the tick type: bid, ask_size, delayed_last, tick_210"),
+        ("price", _F64, "currency", "1", "price, of a yield tick percent; -1 with size 0 means: no quote"),
+        ("size", _F64, "size", "1 2", "size, volume or open interest, as the tick type says"),
+        ("value", _F64, "as the tick type", "45", "value of a generic tick"),
+        ("text", _STRING, "none", "46 47.basis_points 47.formatted 47.implied_future 47.hold_days 47.future_date 47.dividend_impact 47.dividends", "text of a string tick; the fields of an EFP tick, tab-separated"),
+        ("attribs", _I32, "none", "1", "mask: 1 can auto execute, 2 past limit, 4 pre-open"),
     ),
     "trades": _columns(
         *_MARKET,
         _EVENT_TIME,
-        _PRICE,
-        _SIZE,
-        ("exchange", pa.string(), "where it traded"),
-        ("conditions", pa.string(), "sale conditions as sent"),
-        ("past_limit", pa.bool_(), "bit 1 of the mask"),
-        ("unreported", pa.bool_(), "bit 2 of the mask: not reported to the tape"),
-        ("kind", pa.string(), "last, or all_last"),
+        ("price", _F64, "currency", "99", "price"),
+        ("size", _F64, "size", "99", "size"),
+        ("exchange", _STRING, "none", "99", "where it traded"),
+        ("conditions", _STRING, "none", "99", "sale conditions as sent"),
+        ("past_limit", _BOOL, "none", "99.attribs", "bit 1 of the mask"),
+        ("unreported", _BOOL, "none", "99.attribs", "bit 2 of the mask: not reported to the tape"),
+        ("kind", _STRING, "none", "99.variant", "last, or all_last"),
         _MASK,
     ),
     "quotes": _columns(
         *_MARKET,
         _EVENT_TIME,
-        ("bid", pa.float64(), "best bid"),
-        ("ask", pa.float64(), "best ask"),
-        ("bid_size", pa.float64(), "size at the bid"),
-        ("ask_size", pa.float64(), "size at the ask"),
-        ("bid_past_low", pa.bool_(), "bit 1 of the mask: bid below the day's low"),
-        ("ask_past_high", pa.bool_(), "bit 2 of the mask: ask above the day's high"),
+        ("bid", _F64, "currency", "99", "best bid"),
+        ("ask", _F64, "currency", "99", "best ask"),
+        ("bid_size", _F64, "size", "99", "size at the bid"),
+        ("ask_size", _F64, "size", "99", "size at the ask"),
+        ("bid_past_low", _BOOL, "none", "99.attribs", "bit 1 of the mask: bid below the day's low"),
+        ("ask_past_high", _BOOL, "none", "99.attribs", "bit 2 of the mask: ask above the day's high"),
         _MASK,
     ),
-    "midpoints": _columns(*_MARKET, _EVENT_TIME, ("price", pa.float64(), "midpoint")),
+    "midpoints": _columns(*_MARKET, _EVENT_TIME, ("price", _F64, "currency", "99", "midpoint")),
     "depth": _columns(
         *_MARKET,
-        ("position", pa.int32(), "row of the book, 0 is the best"),
-        ("operation", pa.int8(), "0 insert, 1 update, 2 delete, 3 reset by error 317"),
-        ("side", pa.int8(), "0 ask, 1 bid"),
-        _PRICE,
-        _SIZE,
-        ("market_maker", pa.string(), "market maker or, in a smart book, exchange; null in message 12"),
-        ("smart", pa.bool_(), "whether the row is of the aggregated book; null in message 12"),
+        ("position", _I32, "none", "12 13", "row of the book, 0 is the best"),
+        ("operation", _I8, "none", "12 13 4.code", "0 insert, 1 update, 2 delete, 3 reset by error 317"),
+        ("side", _I8, "none", "12 13", "0 ask, 1 bid"),
+        ("price", _F64, "currency", "12 13", "price of the row"),
+        ("size", _F64, "size", "12 13", "size of the row"),
+        ("market_maker", _STRING, "none", "13", "market maker or, in a smart book, exchange; null in message 12"),
+        ("smart", _BOOL, "none", "13", "whether the row is of the aggregated book; null in message 12"),
     ),
     "greeks": _columns(
         *_MARKET,
-        _TICK_TYPE,
-        _FIELD,
-        ("attrib", pa.int32(), "0 return-based, 1 price-based computation"),
-        ("implied_vol", pa.float64(), "implied volatility, a year; null: not computed"),
-        ("delta", pa.float64(), "delta; null: not computed"),
-        ("option_price", pa.float64(), "price the greeks belong to; null: not computed"),
-        ("pv_dividend", pa.float64(), "present value of dividends; null: not computed"),
-        ("gamma", pa.float64(), "gamma; null: not computed"),
-        ("vega", pa.float64(), "vega; null: not computed"),
-        ("theta", pa.float64(), "theta, a day; null: not computed"),
-        ("underlying_price", pa.float64(), "price of the underlying; null: not computed"),
+        ("tick_type", _I16, "none", "21", "IB's tick type number"),
+        ("field", _STRING, "none", "21.tick_type", "name of the tick type: model_option, bid_option_computation"),
+        ("attrib", _I32, "none", "21", "0 return-based, 1 price-based computation"),
+        ("implied_vol", _F64, "vol", "21", "implied volatility; null: not computed"),
+        ("delta", _F64, "none", "21", "delta; null: not computed"),
+        ("option_price", _F64, "currency", "21", "price the greeks belong to; null: not computed"),
+        ("pv_dividend", _F64, "currency", "21", "present value of dividends; null: not computed"),
+        ("gamma", _F64, "1/currency", "21", "gamma; null: not computed"),
+        ("vega", _F64, "currency/vol", "21", "vega, scaled as IB sends it; null: not computed"),
+        ("theta", _F64, "currency/day", "21", "theta; null: not computed"),
+        ("underlying_price", _F64, "currency", "21", "price of the underlying; null: not computed"),
     ),
     "bars": _columns(
         *_MARKET,
-        ("ts_event", TIME, "start of the 5-second bar (UTC)"),
-        ("open", pa.float64(), "first price"),
-        ("high", pa.float64(), "highest price"),
-        ("low", pa.float64(), "lowest price"),
-        ("close", pa.float64(), "last price"),
-        ("volume", pa.float64(), "volume; -1 where IB has none (forex)"),
-        ("wap", pa.float64(), "volume-weighted average price; -1 where IB has none"),
-        ("count", pa.int64(), "number of trades; -1 where IB has none"),
-        ("show", pa.string(), "what the bars are made of: TRADES, MIDPOINT, BID, ASK"),
+        ("ts_event", TIME, "microseconds UTC", "50", "start of the 5-second bar, whole seconds"),
+        ("open", _F64, "currency", "50", "first price"),
+        ("high", _F64, "currency", "50", "highest price"),
+        ("low", _F64, "currency", "50", "lowest price"),
+        ("close", _F64, "currency", "50", "last price"),
+        ("volume", _F64, "size", "50", "volume; -1 where IB has none (forex)"),
+        ("wap", _F64, "currency", "50", "volume-weighted average price; -1 where IB has none"),
+        ("count", _I64, "trades", "50", "number of trades; -1 where IB has none"),
+        ("show", _STRING, "none", "recorder", "what the bars are made of: TRADES, MIDPOINT, BID, ASK"),
     ),
     "other": _columns(
         *_MARKET,
-        ("msg_id", pa.int32(), "IB's message id; null where it cannot be read"),
-        ("text", pa.string(), "the message's fields, tab-separated; bytes that are no UTF-8 as \\xNN"),
+        ("msg_id", _I32, "none", "any", "IB's message id; null where it cannot be read"),
+        ("text", _STRING, "none", "any", "the message's fields, tab-separated; bytes that are no UTF-8 as \\xNN"),
     ),
     "events": _columns(
         _TS,
         _SEQ,
-        ("kind", pa.string(), "session_start, connected, subscribed, refused, notice, gap_start, ..."),
-        ("symbol", pa.string(), "the line it is about; null: all"),
-        ("stream", pa.string(), "the stream it is about; null: all of the line"),
-        ("code", pa.int32(), "IB's code, where there is one"),
-        ("text", pa.string(), "what happened, in words"),
+        ("kind", _STRING, "none", "recorder", "session_start, connected, subscribed, refused, notice, gap_start, ..."),
+        ("symbol", _STRING, "none", "recorder", "the line it is about; null: all"),
+        ("stream", _STRING, "none", "recorder", "the stream it is about; null: all of the line"),
+        ("code", _I32, "none", "4 58.text", "IB's code, where there is one; of market_data_type its number"),
+        ("text", _STRING, "none", "4 4.advanced 58 81.min_tick 81.bbo_exchange 81.snapshot_permissions 91.con_id 91.exchange 92.con_id 92.exchange recorder", "what happened, in words"),
     ),
     "gaps": _columns(
-        ("symbol", pa.string(), "the line"),
-        ("stream", pa.string(), "the stream"),
-        ("ts_start", TIME, "last moment the stream is known to have been received"),
-        ("ts_end", TIME, "first moment it is known to be received again"),
-        ("seq_start", pa.int64(), "seq of the last row before the gap; 0: none"),
-        ("seq_end", pa.int64(), "seq of the row that ended it"),
-        ("reason", pa.string(), "disconnected, restart, refused, not_subscribed, ..."),
-        ("code", pa.int32(), "IB's code, where there is one"),
+        ("symbol", _STRING, "none", "recorder", "the line"),
+        ("stream", _STRING, "none", "recorder", "the stream"),
+        ("ts_start", TIME, "microseconds UTC", "recorder", "last moment the stream is known to have been received"),
+        ("ts_end", TIME, "microseconds UTC", "recorder", "first moment it is known to be received again"),
+        ("seq_start", _I64, "none", "recorder", "seq of the last row before the gap; 0: none"),
+        ("seq_end", _I64, "none", "recorder", "seq of the row that ended it"),
+        ("reason", _STRING, "none", "recorder", "disconnected, restart, refused, not_subscribed, ..."),
+        ("code", _I32, "none", "4", "IB's code, where there is one"),
     ),
     "instruments": _columns(
         _TS,
         _SYMBOL,
-        _CON_ID,
-        ("sec_type", pa.string(), "STK, CASH, CFD, FUT, OPT, IND, CRYPTO, BOND, ..."),
-        ("exchange", pa.string(), "exchange the contract was asked at"),
-        ("primary_exchange", pa.string(), "primary listing"),
-        ("currency", pa.string(), "currency of the price"),
-        ("local_symbol", pa.string(), "IB's local symbol"),
-        ("trading_class", pa.string(), "trading class"),
-        ("multiplier", pa.float64(), "contract multiplier"),
-        ("expiry", pa.string(), "YYYYMMDD: last trade date, of a bond the maturity"),
-        ("strike", pa.float64(), "strike; 0 where there is none"),
-        ("right", pa.string(), "C or P"),
-        ("min_tick", pa.float64(), "smallest price step"),
-        ("time_zone", pa.string(), "zone of the hours below, as IB names it"),
-        ("trading_hours", pa.string(), "sessions as IB sends them"),
-        ("liquid_hours", pa.string(), "regular sessions as IB sends them"),
-        ("long_name", pa.string(), "name in words"),
-        ("contract_month", pa.string(), "YYYYMM"),
-        ("under_con_id", pa.int64(), "contract id of the underlying"),
-        ("under_symbol", pa.string(), "symbol of the underlying"),
-        ("stock_type", pa.string(), "COMMON, ETF, ADR, ..."),
-        ("isin", pa.string(), "ISIN, where IB says it"),
-        ("cusip", pa.string(), "CUSIP (bonds)"),
-        ("coupon", pa.float64(), "coupon in percent (bonds)"),
-        ("valid_exchanges", pa.string(), "where it can be asked, comma-separated"),
-        ("market_rule_ids", pa.string(), "market rules, one an exchange"),
-        ("min_size", pa.float64(), "smallest order size"),
-        ("size_increment", pa.float64(), "size step"),
+        ("con_id", _I64, "none", "10 18", "IB's contract id"),
+        ("sec_type", _STRING, "none", "10 18", "STK, CASH, CFD, FUT, OPT, IND, CRYPTO, BOND, ..."),
+        ("exchange", _STRING, "none", "10 18", "exchange the contract was asked at"),
+        ("primary_exchange", _STRING, "none", "10", "primary listing"),
+        ("currency", _STRING, "none", "10 18", "currency of the price"),
+        ("local_symbol", _STRING, "none", "10", "IB's local symbol"),
+        ("trading_class", _STRING, "none", "10 18", "trading class"),
+        ("multiplier", _F64, "none", "10", "contract multiplier"),
+        ("expiry", _STRING, "none", "10.last_trade 18.last_trade", "YYYYMMDD: last trade date, of a bond the maturity"),
+        ("strike", _F64, "currency", "10", "strike; 0 where there is none"),
+        ("right", _STRING, "none", "10", "C or P"),
+        ("min_tick", _F64, "currency", "10 18", "smallest price step"),
+        ("time_zone", _STRING, "none", "10", "zone of the hours below, as IB names it"),
+        ("trading_hours", _STRING, "none", "10", "sessions as IB sends them"),
+        ("liquid_hours", _STRING, "none", "10", "regular sessions as IB sends them"),
+        ("long_name", _STRING, "none", "10 18", "name in words"),
+        ("contract_month", _STRING, "none", "10", "YYYYMM"),
+        ("under_con_id", _I64, "none", "10", "contract id of the underlying"),
+        ("under_symbol", _STRING, "none", "10", "symbol of the underlying"),
+        ("stock_type", _STRING, "none", "10", "COMMON, ETF, ADR, ..."),
+        ("isin", _STRING, "none", "10 18", "ISIN, where IB says it"),
+        ("cusip", _STRING, "none", "10 18", "CUSIP (bonds)"),
+        ("coupon", _F64, "percent/year", "18", "coupon (bonds)"),
+        ("valid_exchanges", _STRING, "none", "10 18", "where it can be asked, comma-separated"),
+        ("market_rule_ids", _STRING, "none", "10 18", "market rules, one an exchange"),
+        ("min_size", _F64, "size", "10 18", "smallest order size"),
+        ("size_increment", _F64, "size", "10 18", "size step"),
     ),
 }
 """Table name to its columns."""
+# fmt: on
 
 MARKET_TABLES = tuple(name for name, columns in TABLES.items() if columns[3].name == "con_id")
 """The tables with one row a market-data message."""
@@ -185,3 +220,35 @@ def schema(table: str) -> pa.Schema:
         KeyError: no such table.
     """
     return pa.schema([(column.name, column.type) for column in TABLES[table]])
+
+
+MARKER = "<!-- What follows is made by `python -m recorder.schema docs/tables.md`. -->\n"
+"""What stands before the generated part of the page."""
+
+
+def page(text: str) -> str:
+    """The text of ``docs/tables.md`` with what stands behind ``MARKER`` made anew.
+
+    Raises:
+        ValueError: it has no such part.
+    """
+    if MARKER not in text:
+        raise ValueError(f"there is no line {MARKER.strip()!r} behind which the tables could stand")
+    return text[: text.index(MARKER)] + MARKER + "".join(map(_section, TABLES))
+
+
+def _section(table: str) -> str:
+    head = f"\n## {table}\n| column | type | unit | source | since | is |\n|---|---|---|---|---|---|\n"
+    return head + "".join(map(_line, TABLES[table]))
+
+
+def _line(column: Column) -> str:
+    cells = (f"`{column.name}`", str(column.type), column.unit, column.source, str(column.since), column.doc)
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m recorder.schema docs/tables.md")
+    path = Path(sys.argv[1])
+    path.write_text(page(path.read_text()))

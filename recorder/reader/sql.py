@@ -16,6 +16,9 @@ from recorder.reader.snapshot import Snapshot
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what DuckDB calls a PIVOT."""
 
+_DAY = "CAST(regexp_extract(filename, 'date=([0-9-]+)/[^/]+$', 1) AS DATE) AS date"
+"""Of a file's folder; files of other days than a query asks for are not opened."""
+
 
 def select(snapshot: Snapshot, query: str) -> pa.Table:
     """The result of a query over the tables, each with the column ``date`` of its folder.
@@ -46,17 +49,24 @@ def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> None:
-    columns = ", ".join(f'"{name}"' for name in schema.schema(table).names)
     connection.register("rows", snapshot.tail(table))
     connection.execute(f"CREATE TABLE tail.{table} AS FROM rows")
     connection.unregister("rows")
-    day = f"CAST({day_column(table)} AS DATE) AS date"
-    parts = [f"SELECT {columns}, {day} FROM tail.{table}"]  # noqa: S608 - our own names
+    parts = [f"SELECT *, CAST({day_column(table)} AS DATE) AS date FROM tail.{table}"]  # noqa: S608 - our own names
     if files := snapshot.files(table):
         paths = ", ".join(_literal(str(file.path)) for file in files)
-        source = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'date': DATE}})"
-        parts.insert(0, f"SELECT {columns}, date FROM {source}")  # noqa: S608 - quoted by _literal
+        shape = _shape(connection.table(f"tail.{table}"))
+        source = f"read_parquet([{paths}], schema = MAP {{{shape}}}, filename = true)"
+        parts.insert(0, f"SELECT * EXCLUDE (filename), {_DAY} FROM {source}")  # noqa: S608 - quoted by _literal
     connection.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(parts)}")
+
+
+def _shape(columns: duckdb.DuckDBPyRelation) -> str:
+    """What to read by name, whatever each file holds: a column that an older version did not write is null."""
+    return ", ".join(
+        f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+        for name, kind in zip(columns.columns, columns.types, strict=True)
+    )
 
 
 def _literal(path: str) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recorder.render import unreadable
 from recorder.wire.frames import Bounds, Positions
 from recorder.wire.layouts import Layout
 
@@ -62,8 +63,23 @@ def block(data: bytes, bounds: Bounds, indices: Positions, layout: Layout, types
     except pa.ArrowInvalid:
         if len(indices) == 1:
             return Block(_NONE, {}, indices)
-        halves = np.array_split(indices, 2)
-        return _join(*(block(data, bounds, half, layout, types) for half in halves))
+        right = _readable(fields, nuls, layout, types)
+        if right.all():  # it cannot be told at once which it is
+            return _join(*(block(data, bounds, half, layout, types) for half in np.array_split(indices, 2)))
+        return _join(block(data, bounds, indices[right], layout, types), Block(_NONE, {}, indices[~right]))
+
+
+def _readable(fields: Bytes, nuls: Positions, layout: Layout, types: Types) -> npt.NDArray[np.bool_]:
+    """Which frames read as the layout says, as far as can be told for all of them at once."""
+    right = unreadable.decodes(fields, nuls[layout.width - 1 :: layout.width] + 1)
+    if not right.all():
+        return right
+    strings = _strings(fields, nuls)
+    for position, field in enumerate(layout.fields):
+        if field.kind != "fixed":
+            texts = strings.take(pa.array(np.arange(position, len(strings), layout.width)))
+            right &= unreadable.reads(texts, types.get(field.name, _TYPES[field.kind]))
+    return right
 
 
 def _gather(raw: Bytes, starts: Positions, ends: Positions) -> Bytes:
