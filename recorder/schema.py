@@ -196,6 +196,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         ("market_rule_ids", _STRING, "none", "10 18", "market rules, one an exchange"),
         ("min_size", _F64, "size", "10 18", "smallest order size"),
         ("size_increment", _F64, "size", "10 18", "size step"),
+        ("price_magnifier", _F64, "none", "10", "IB's priceMagnifier: 100 where ticks are in hundredths of the currency, such as pence", 2),
+        ("ib_symbol", _STRING, "none", "10.symbol 18.symbol", "IB's own symbol; the line may have another name", 2),
     ),
 }
 """Table name to its columns."""

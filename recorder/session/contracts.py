@@ -49,7 +49,7 @@ _TEXTS = (
     "sec_type exchange primary_exchange currency local_symbol trading_class right time_zone trading_hours liquid_hours"
     " long_name contract_month under_symbol stock_type isin cusip valid_exchanges market_rule_ids"
 ).split()
-_NUMBERS = "multiplier strike min_tick coupon min_size size_increment".split()
+_NUMBERS = "multiplier strike min_tick coupon min_size size_increment price_magnifier".split()
 
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
 _DECIMAL = re.compile(r"[-+0-9.eE]{1,40}")
@@ -143,6 +143,7 @@ def instrument(found: Details, symbol: str) -> dict[str, Any]:
     """The row of ``instruments`` but for its time."""
     row: dict[str, Any] = {name: found.get(name) or None for name in _TEXTS}
     row |= {name: _number(found.get(name)) for name in _NUMBERS}
+    row["ib_symbol"] = found.get("symbol") or None
     row["long_name"] = _unescaped(found.get("long_name", "")) or None
     row["expiry"] = _date(found.get("last_trade", "")) or None
     under = found.get("under_con_id", "")
