@@ -47,12 +47,12 @@ class Column:
     since: int = 1
 
 
-Row: TypeAlias = tuple[str, pa.DataType, Unit, str, str]
-"""Name, type, unit, source, doc; a source that is a number alone is that message's field of the column's name."""
+Row: TypeAlias = tuple[str, pa.DataType, Unit, str, str] | tuple[str, pa.DataType, Unit, str, str, int]
+"""Name, type, unit, source, doc, and since which format if not the first; a source that is a number alone is that message's field of the column's name."""
 
 
 def _columns(*rows: Row) -> tuple[Column, ...]:
-    return tuple(Column(row[0], row[1], row[2], _source(row[0], row[3]), row[4]) for row in rows)
+    return tuple(Column(row[0], row[1], row[2], _source(row[0], row[3]), row[4], *row[5:]) for row in rows)
 
 
 def _source(name: str, source: str) -> str:

@@ -3,6 +3,8 @@
 Rules:
 - The ledger only writes records; what follows from them is the journal's state, the same that a restart finds.
 - A gap is opened before the record that ends the stream: a process killed between the two leaves a gap, never a hole.
+- While the journal has no room nothing is received: no gap begins behind the last read that was journalled, and none
+  ends before reads are journalled again.
 """
 
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ class Ledger:
 
     journal: Journal
     _ends: dict[Key, Mark] = field(default_factory=dict)
+    _due: dict[Key, None] = field(default_factory=dict)
 
     def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
         """A row of ``events``."""
@@ -48,6 +51,8 @@ class Ledger:
             "trade_kind": ("last" if wanted.only_reportable else "all_last") if stream == "trades" else None,
         }
         self.event("subscribed", text, symbol=symbol, stream=stream, req=req, **own)
+        if self.journal.overflow is not None:
+            self._ends[key] = Mark(self.journal.clock(), self.journal.seq - 1)
 
     def unsubscribed(self, req: int) -> None:
         """The recorder gives a subscription up."""
@@ -66,6 +71,10 @@ class Ledger:
 
     def open(self, key: Key, since: Mark, reason: str, code: int | None = None) -> None:
         """A gap begins, not before the last one of the stream ended; nothing if it is in one already."""
+        self._due.pop(key, None)
+        overflow = self.journal.overflow
+        if overflow is not None and since.ts > overflow.since.ts:
+            since = overflow.since
         if key not in self.journal.state.gaps:
             since = max(since, self._ends.get(key, since), key=lambda mark: (mark.seq, mark.ts))
             gap = {"code": code, "reason": reason, "ts_start": since.ts, "seq_start": since.seq}
@@ -75,12 +84,30 @@ class Ledger:
     def close(self, key: Key, until: Mark) -> None:
         """The gap ends; nothing if there is none."""
         gap = self.journal.state.gaps.get(key)
-        if gap is not None:
+        if self.journal.overflow is not None and gap is not None:
+            self._due[key] = None
+        elif gap is not None:
             begun = {
                 name: getattr(gap, name) for name in ("code", "reason", "ts_start", "seq_start", *_ASKED)
             }
             self._ends[key] = until
             self._gap("gap_end", key, begun | {"ts_end": until.ts, "seq_end": until.seq})
+
+    def overflowed(self, text: str) -> None:
+        """Reads are journalled again: what was live and not in a gap has one of its own, what ticks is in none."""
+        self.event("overflow", text)
+        for key in self._live():
+            if key not in self.journal.state.gaps:
+                assert self.journal.overflow is not None
+                self.open(key, self.journal.overflow.since, "overflow")
+                self._due[key] = None
+        due, self._due = self._due, {}
+        self.journal.overflow = None
+        for key in due:
+            self.close(key, self._next_row())
+
+    def _next_row(self) -> Mark:
+        return Mark(self.journal.clock(), self.journal.seq)
 
     def _gap(self, kind: str, key: Key, gap: Mapping[str, Any]) -> None:
         self.event(kind, gap["reason"], symbol=key[0], stream=key[1], **gap)

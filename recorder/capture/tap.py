@@ -3,18 +3,25 @@
 Rules:
 - Nothing looks at bytes that are not in the journal.
 - No object per tick: a read is one record, and its rows are a number.
+- While neither disk nor memory has a place, reads are left out and take no numbers; the conversation goes on. The first
+  one journalled again begins with a frame.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recorder.capture.ledger import Ledger
+from recorder.journal.trouble import Overflow
 from recorder.journal.writer import Journal
 from recorder.wire.activity import Activity, Mark, Seen
 from recorder.wire.sieve import Sieve
 
 _STEP = 500_000
 """A wall clock that moves this much (microseconds) against the monotonic one has been set."""
+
+_ALL = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,14 @@ class Tap:
         messages: rows so far.
     """
 
-    def __init__(self, journal: Journal, on_sealed: Callable[[], None]) -> None:
+    def __init__(self, journal: Journal, on_sealed: Callable[[], None], ledger: Ledger | None = None) -> None:
+        """``ledger``: where gaps stand, the one that the session writes to; its own, if nobody else has one."""
         self.journal = journal
+        journal.tail = lambda: self._tail
         self.last_ts = 0
         self.messages = 0
         self._on_sealed = on_sealed
+        self._ledger = ledger or Ledger(journal)
         self._sieve = Sieve()
         self._activity = Activity()
         self._offset = self._clock_offset()
@@ -53,6 +63,8 @@ class Tap:
         """A new connection begins."""
         self._sieve = Sieve()
         self._activity = Activity()
+        if self.journal.overflow is not None and self.journal.is_well:
+            self._resume(self.journal.overflow)
         self.journal.control({"kind": "opened"}, row=False)
 
     def take(self, data: bytes) -> Arrived:
@@ -62,14 +74,16 @@ class Tap:
             JournalError: the bytes could not be written.
         """
         journal, sieve = self.journal, self._sieve
-        ts = self._now()
-        journal.read(data, ts, *sieve.skip(data))
-        self._activity.read(data, ts, journal.seq)
+        ts, missed = self._now(), 0
+        if journal.overflow is None and journal.takes(len(data)):
+            journal.read(data, ts, *sieve.skip(data))
+        else:
+            missed = self._leave_out(data, ts)
         sifted = sieve.feed(data)
-        frames = [
-            (frame, journal.seq + rows) for frame, rows in zip(sifted.handed_on, sifted.before, strict=True)
-        ]
-        journal.count(sifted.rows)
+        first = journal.seq - min(missed, sifted.rows)
+        self._activity.read(data, ts, first)
+        frames = [(frame, first + rows) for frame, rows in zip(sifted.handed_on, sifted.before, strict=True)]
+        journal.count(first + sifted.rows - journal.seq)
         journal.state.hello = sieve.hello
         self.last_ts = ts
         self.messages += sifted.rows
@@ -91,8 +105,32 @@ class Tap:
 
     def seal(self) -> None:
         """End the segment being written, so that it can be rendered."""
-        if self.journal.roll(self._sieve.tail):
+        if self.journal.roll(self._tail):
             self._on_sealed()
+
+    @property
+    def _tail(self) -> bytes:
+        """The beginning of a frame that the journal has; what is left out is none."""
+        return b"" if self.journal.overflow else self._sieve.tail
+
+    def _leave_out(self, data: bytes, ts: int) -> int:
+        """A read for which there was no place; if there is one again, from the next frame on.
+
+        Returns how many of its rows, from the first on, are not recorded; ``_ALL``: none is.
+        """
+        journal, (begin, cut) = self.journal, self._sieve.skip(data)
+        overflow = journal.overflow = journal.overflow or Overflow(self.last_bytes, ts)
+        if not journal.is_well or begin > len(data):
+            overflow.bytes += len(data)
+            return _ALL
+        overflow.bytes += begin
+        self._resume(overflow)
+        journal.read(data[begin:], ts)
+        return cut
+
+    def _resume(self, overflow: Overflow) -> None:
+        seconds = (self.journal.clock() - overflow.began) / 1e6
+        self._ledger.overflowed(f"no room for {seconds:.1f} s: {overflow.bytes} bytes were not recorded")
 
     def _now(self) -> int:
         offset = self._clock_offset()

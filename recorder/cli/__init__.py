@@ -73,11 +73,25 @@ def check(
 
 
 @app.command()
-def recover(root: Root) -> None:
-    """Turn every journal left behind into Parquet: what `run` does first at start."""
+def recover(
+    root: Root,
+    from_archive: Annotated[
+        bool, typer.Option("--from-archive", help="instead render again all that the archive holds")
+    ] = False,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="of the archive only one UTC day, 2026-11-22")
+    ] = None,
+) -> None:
+    """Turn every journal left behind into Parquet, and mend damaged or missing files from what is kept."""
+    from recorder.cli.recover import from_archive as render_again
     from recorder.cli.recover import recover as recover_root
 
-    recover_root(root)
+    if from_archive:
+        render_again(root, date)
+    elif date is not None:
+        raise errors.WrongOptionError("--date: goes with --from-archive")
+    else:
+        recover_root(root)
 
 
 @app.command()
@@ -86,6 +100,36 @@ def verify(root: Root) -> None:
     from recorder.cli.verify import verify as verify_root
 
     raise typer.Exit(verify_root(root))
+
+
+@app.command()
+def compact(
+    root: Root,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would be done")] = False,
+) -> None:
+    """Make one sorted file a table of every day that is over: what `run` does every night."""
+    from recorder.cli.compact import compact as compact_root
+
+    raise typer.Exit(compact_root(root, dry_run=dry_run))
+
+
+@app.command()
+def retain(
+    root: Root,
+    days: Annotated[
+        str | None, typer.Option(metavar="N", help="keep so many UTC days before today of every table")
+    ] = None,
+    archive_days: Annotated[
+        str | None, typer.Option(metavar="M", help="keep so many of the journal's archive")
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="do it; else it is only shown")] = False,
+) -> None:
+    """Show the days that are older than is to be kept; with --delete, delete them."""
+    from recorder.cli.retain import retain as retain_root
+
+    kept = None if days is None else errors.whole("--days", days, 1, 100_000)
+    archived = None if archive_days is None else errors.whole("--archive-days", archive_days, 0, 100_000)
+    raise typer.Exit(retain_root(root, kept, archived, delete=delete))
 
 
 @app.command()

@@ -16,6 +16,7 @@ from rich.table import Table
 from recorder.cli.errors import FAILED
 from recorder.config import ConfigError, known, load
 from recorder.config.model import Status
+from recorder.daemon.disk import Outlook
 from recorder.daemon.health import span
 from recorder.daemon.report import PROGRAM
 from recorder.journal.lock import holder
@@ -141,18 +142,24 @@ def _say(console: Console, words: str, style: str) -> None:
 
 
 def _facts(said: Said) -> list[str]:
-    flush, journal = said["flush"], said["journal"]
-    flushed = (
-        f"last flush {_ago(said, flush['at'])}, took {flush['seconds']:.1f} s" if flush else "no flush yet"
-    )
+    journal, flushed = said["journal"], _last(said, "flush")
     began = said["since"][:16].replace("T", " ")
     return [
         f"{said['messages']:,} messages; last one: {_ago(said, said['last_message'])}",
         f"recording to {said['root']} since {began} UTC, process {said['pid']}, version {said['version']}",
         f"journal {journal['bytes'] / 1e6:.1f} MB, {journal['segments_waiting']} segments waiting, {flushed}",
-        f"disk free {said['disk_free_bytes'] / 1e9:.1f} GB",
+        f"{Outlook(said['disk_free_bytes'], said['disk_bytes_a_day']).words}, {_last(said, 'compaction')}",
         f"gaps open: {len(said['gaps'])}",
     ]
+
+
+def _last(said: Said, name: str) -> str:
+    """When a flush or a compaction ran last, and how it went."""
+    last = said[name]
+    if last is None:
+        return f"no {name} yet"
+    how = f"failed: {last['failed']}" if last["failed"] else f"took {last['seconds']:.1f} s"
+    return f"last {name} {_ago(said, last['at'])}, {how}"
 
 
 def _lines(said: Said) -> Table:

@@ -20,7 +20,8 @@ def verify(root: Path) -> int:
     """
     console = Console(soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        size = sum(path.stat().st_size for path in root.glob("*/date=*/*.parquet"))
+        read = [*root.glob("*/date=*/*.parquet"), *root.glob("archive/date=*/*")]
+        size = sum(path.stat().st_size for path in read)
         bar = progress.add_task("reading", total=size)
         verdict = verify_root(root, lambda done: progress.advance(bar, done))
     _tell(verdict, console)
@@ -32,5 +33,9 @@ def _tell(verdict: Verdict, console: Console) -> None:
         console.print(f"{flaw.kind}: {flaw.text}", style="red", markup=False, highlight=False)
     if len(verdict.flaws) > _MANY:
         console.print(f"and {len(verdict.flaws) - _MANY} more", style="red")
+    for note in verdict.notes[:_MANY]:
+        console.print(f"{note.kind}: {note.text}", markup=False, highlight=False)
+    if len(verdict.notes) > _MANY:
+        console.print(f"and {len(verdict.notes) - _MANY} more notes")
     what = "whole" if not verdict.flaws else f"NOT whole: {len(verdict.flaws)} flaws"
     console.print(f"{what}; {verdict.rows:,} rows in {verdict.files:,} files read", highlight=False)

@@ -3,6 +3,8 @@
 Rules:
 - Healthy is what records, or can be expected to come back by itself: trouble counts after ``PATIENCE_SECONDS``.
 - While IB resets its servers no connection is missed; the patience begins when that is over.
+- What is ``urgent`` counts at once, whatever the hour: a gateway comes back by itself, a disk does not, and what the
+  recorder can hold without one is bounded. It is for a person, not for a restart, which would throw that away.
 """
 
 from dataclasses import dataclass
@@ -40,8 +42,10 @@ class Health:
         if trouble is None:
             self.well_at = steady
 
-    def verdict(self, words: str, steady: float) -> Verdict:
-        """What it comes to; ``words`` say how things are when they are well."""
+    def verdict(self, words: str, steady: float, urgent: str | None = None) -> Verdict:
+        """What it comes to; ``words`` say how things are when they are well, ``urgent`` what cannot wait."""
+        if urgent is not None:
+            return Verdict(False, urgent if self.trouble is None else f"{urgent}; {self.trouble}")
         if self.trouble is None:
             return Verdict(True, words)
         seconds = steady - self.well_at

@@ -6,7 +6,7 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/ (escapes, T
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from recorder.daemon.report import Report
+from recorder.daemon.report import Flush, Report
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -56,12 +56,20 @@ def _machine(report: Report) -> Iterator[tuple[str, str, str, _Samples]]:
     """What it costs the machine."""
     yield "journal_bytes", "gauge", "bytes of the journal on disk", _one(report.journal.bytes)
     yield "segments_waiting", "gauge", "sealed segments not yet Parquet", _one(report.journal.waiting)
-    yield "disk_free_bytes", "gauge", "space left for the recording", _one(report.disk_free)
+    yield "disk_free_bytes", "gauge", "space left for the recording", _one(report.disk.free)
+    if report.disk.days is not None:
+        yield "disk_days_left", "gauge", "days until the disk is full, if it fills", _one(report.disk.days)
+    yield "disk_trouble", "gauge", "1: the journal is not on disk", _one(report.disk_trouble is not None)
     yield "event_loop_late_seconds", "gauge", "at worst during the last minute", _one(report.late)
-    if report.flush is not None:
-        yield "flush_time_seconds", "gauge", "end of the last flush, since 1970", _one(report.flush.at / 1e6)
-        yield "flush_duration_seconds", "gauge", "how long it took", _one(report.flush.seconds)
-        yield "flush_failed", "gauge", "1: it did not write all", _one(report.flush.failed is not None)
+    yield from _run("flush", report.flush)
+    yield from _run("compaction", report.compaction)
+
+
+def _run(name: str, last: Flush | None) -> Iterator[tuple[str, str, str, _Samples]]:
+    if last is not None:
+        yield f"{name}_time_seconds", "gauge", f"end of the last {name}, since 1970", _one(last.at / 1e6)
+        yield f"{name}_duration_seconds", "gauge", "how long it took", _one(last.seconds)
+        yield f"{name}_failed", "gauge", "1: it did not write all", _one(last.failed is not None)
 
 
 def _one(value: float) -> _Samples:

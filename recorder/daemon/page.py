@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from html import escape
 
+from recorder.daemon.disk import Grade
 from recorder.daemon.health import span
-from recorder.daemon.report import Report, not_recorded
+from recorder.daemon.report import Flush, Report, not_recorded
 
 _REFRESH_SECONDS = 10
 
@@ -49,7 +50,8 @@ def _grade(report: Report) -> str:
     if not report.health.ok or report.status.phase != "online" or report.status.ib_lost:
         return "bad"
     fine = report.status.recording == report.status.streams and not report.status.farms_down
-    return "ok" if fine and not (report.flush and report.flush.failed) else "warn"
+    failed = any(last and last.failed for last in (report.flush, report.compaction))
+    return "ok" if fine and not failed and report.disk.grade is Grade.FINE else "warn"
 
 
 def _state(report: Report) -> Iterator[str]:
@@ -63,6 +65,10 @@ def _state(report: Report) -> Iterator[str]:
         else f"last message {_ago(report, report.last_message)}"
     )
     yield f"<p>{report.messages:,} messages, {last}</p>"
+    if report.disk.grade is not Grade.FINE and report.disk.words not in words:
+        yield f'<p class="warn">{escape(report.disk.words)}</p>'
+    if report.compaction and report.compaction.failed:
+        yield f'<p class="warn">{escape(f"days are not compacted: {report.compaction.failed}")}</p>'
 
 
 def _missing(report: Report) -> Iterator[str]:
@@ -111,19 +117,25 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _foot(report: Report) -> Iterator[str]:
-    flush, journal = report.flush, report.journal
+    journal = report.journal
     told = [
         f"recording since {_clock(report.since, report.now)} to {report.root}",
         f"journal {journal.bytes / 1e6:.1f} MB, {journal.waiting} segments waiting",
-        "no flush yet"
-        if flush is None
-        else f"last flush {_ago(report, flush.at)}, took {flush.seconds:.1f} s",
-        f"disk free {report.disk_free / 1e9:.1f} GB",
+        _last(report, "flush", report.flush),
+        _last(report, "compaction", report.compaction),
+        report.disk.words,
         f"event loop late by {report.late * 1000:.0f} ms at worst",
         f"ib-recorder {report.version}, process {report.pid}",
         f"as of {_clock(report.now, 0)}; fetches itself anew every {_REFRESH_SECONDS} s",
     ]
     yield f'<h2>The recorder</h2><p class="dim">{"<br>".join(map(escape, told))}</p>'
+
+
+def _last(report: Report, name: str, last: Flush | None) -> str:
+    if last is None:
+        return f"no {name} yet"
+    how = "failed after" if last.failed else "took"
+    return f"last {name} {_ago(report, last.at)}, {how} {last.seconds:.1f} s"
 
 
 def _list(items: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recorder.daemon.disk import Outlook
 from recorder.daemon.health import Verdict
 from recorder.journal.state import Gap
 from recorder.session.status import Status, StreamStatus
@@ -16,7 +17,7 @@ PROGRAM = "ib-recorder"
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The last time that the journal was written out: when it ended, how long it took, and why it failed, if so."""
+    """The last flush of the journal, or compaction: when it ended, how long it took, and why it failed, if so."""
 
     at: int
     seconds: float
@@ -47,8 +48,10 @@ class Report:
         last_message: when the last bytes came from the gateway; None: never.
         journal: its size.
         flush: the last one; None: there was none yet.
+        compaction: likewise.
         gaps: those that are open of what is in the watchlist, the longest first.
-        disk_free: bytes left for the recording.
+        disk: the room left for the recording.
+        disk_trouble: why the journal is not safely on disk, in words; None: it is.
         late: by how much the event loop was late at worst during the last minute, seconds.
     """
 
@@ -63,8 +66,10 @@ class Report:
     last_message: int | None
     journal: JournalSize
     flush: Flush | None
+    compaction: Flush | None
     gaps: list[Gap]
-    disk_free: int
+    disk: Outlook
+    disk_trouble: str | None
     late: float
 
 
@@ -87,7 +92,7 @@ def as_json(report: Report) -> str:
 
 
 def _own(report: Report) -> dict[str, Any]:
-    flush = report.flush
+    days = report.disk.days
     return {
         "version": report.version,
         "pid": report.pid,
@@ -98,10 +103,20 @@ def _own(report: Report) -> dict[str, Any]:
         "messages": report.messages,
         "last_message": iso(report.last_message),
         "journal": {"bytes": report.journal.bytes, "segments_waiting": report.journal.waiting},
-        "flush": flush and {"at": iso(flush.at), "seconds": round(flush.seconds, 3), "failed": flush.failed},
-        "disk_free_bytes": report.disk_free,
+        "flush": _run(report.flush),
+        "compaction": _run(report.compaction),
+        "disk_free_bytes": report.disk.free,
+        "disk_bytes_a_day": report.disk.a_day,
+        "disk_days_left": None if days is None else round(days, 2),
+        "disk_trouble": report.disk_trouble,
         "loop_late_seconds": round(report.late, 4),
     }
+
+
+def _run(last: Flush | None) -> dict[str, Any] | None:
+    if last is None:
+        return None
+    return {"at": iso(last.at), "seconds": round(last.seconds, 3), "failed": last.failed}
 
 
 def _gaps(report: Report) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ _LATE_SECONDS = 3600
 _CATCH_UP = timedelta(minutes=10)
 """So long after its start a recorder does what the nights have left: it may be one that never runs at night."""
 
+_MEGABYTE = 1_000_000
+
 _MANY_SEGMENTS = 24
 """So many sealed segments are rendered before their time: starting the renderer costs as much as half a segment."""
 
@@ -101,16 +103,23 @@ class _Daemon:
         with rendering(self._root):
             folder.adopt(self._root, archive=storage.archive_days > 0)
         checkpoint = self._checkpoint()
-        self._journal = Journal(self._root, checkpoint, fsync_seconds=storage.fsync_seconds, clock=now)
-        self._tap = Tap(self._journal, self._sealed)
+        self._journal = Journal(
+            self._root,
+            checkpoint,
+            fsync_seconds=storage.fsync_seconds,
+            clock=now,
+            spare_bytes=storage.spare_megabytes * _MEGABYTE,
+            memory_bytes=storage.memory_megabytes * _MEGABYTE,
+        )
         ledger = Ledger(self._journal)
+        self._tap = Tap(self._journal, self._sealed, ledger)
         ledger.begin(checkpoint, version("ib-recorder"))
         session = self._session = Session(self._config, self._tap, ledger, known_in(self._root), self._timing)
         self._remember()
         ending = asyncio.create_task(self._end_session(seconds))
         reloading = asyncio.create_task(self._reloads.run(session, ledger))
         scheduler = self._schedule()
-        board = Board(self._root, session.machine, self._tap, lambda: self._flush)
+        board = Board(self._root, session.machine, self._tap, lambda: self._flush, lambda: self._night)
         showing = asyncio.create_task(board.show(self._config.status.listen))
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
@@ -192,6 +201,8 @@ class _Daemon:
         A coroutine, because the scheduler would run a plain function in a thread that never hangs.
         """
         doing = "starting" if self._session is None else self._session.words()
+        if self._session is not None and (trouble := self._tap.journal.trouble):
+            doing = f"{trouble}; {doing}"
         notify(f"WATCHDOG=1\nSTATUS={doing}, {self._tap.messages} messages")
 
     def _sealed(self) -> None:

@@ -3,23 +3,25 @@
 Rules:
 - Recording comes first: nothing here can fail it, hold it up, or grow. A port that is taken is tried again later.
 - One report is behind all four, made at most once in ``_FRESH_SECONDS``, whoever asks however often.
+- The disk is watched, and the log told of it, whether or not anything is served.
 - Who may look is who can reach the address: loopback, unless the config names another.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
 from recorder.capture.tap import Tap
-from recorder.daemon import metrics, page
+from recorder.daemon import disk, metrics, page
 from recorder.daemon.health import Health, trouble
 from recorder.daemon.http import Response, Server
 from recorder.daemon.report import Flush, JournalSize, Report, as_json
@@ -41,26 +43,56 @@ log = structlog.get_logger("recorder.status")
 class Board:
     """What the recorder of a root shows of itself."""
 
-    def __init__(self, root: Path, machine: Machine, tap: Tap, flushed: Callable[[], Flush | None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        machine: Machine,
+        tap: Tap,
+        flushed: Callable[[], Flush | None],
+        compacted: Callable[[], Flush | None] = lambda: None,
+    ) -> None:
         self._root = root
         self._machine = machine
         self._tap = tap
         self._flushed = flushed
+        self._compacted = compacted
+        self._room = disk.Room()
+        self._said = disk.Said()
         self._since = tap.journal.clock()
         self._health = Health(time.monotonic())
         self._late: deque[float] = deque((0.0,), _REMEMBERED_BEATS)
         self._kept: dict[str, tuple[float, Response]] = {}
 
     async def show(self, listen: str | None) -> None:
-        """Serve it at ``listen`` (nowhere) until cancelled; whatever goes wrong is logged, and nothing else."""
-        if listen is None:
-            return
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch())
-                tasks.create_task(serve(listen, self.answer))
-        except Exception as error:  # recording must not end with its page
-            log.exception("no status page any more; recording goes on", reason=str(error))
+        """Watch the disk, and serve it all at ``listen`` (nowhere), until cancelled; what goes wrong is logged."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_alone("the disk is watched no more; recording goes on", self._watch_disk()))
+            if listen is not None:
+                tasks.create_task(_alone("no status page any more; recording goes on", self._serve(listen)))
+
+    async def _serve(self, listen: str) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(serve(listen, self.answer))
+
+    async def _watch_disk(self) -> None:
+        """Is there room for the days to come? A root that cannot be looked at is the journal's to tell."""
+        while True:
+            with contextlib.suppress(OSError):
+                free = _free(self._root)
+                self._room.take(free)
+                self._tell(self._room.outlook(free))
+            await asyncio.sleep(disk.SAMPLE_SECONDS)
+
+    def _tell(self, outlook: disk.Outlook) -> None:
+        """The log: once when it begins, or gets better or worse, each day while it lasts, and when it is over."""
+        match self._said.due(outlook, time.monotonic()):
+            case disk.Grade.NOW:
+                log.error(outlook.words)
+            case disk.Grade.SOON:
+                log.warning(outlook.words)
+            case disk.Grade.FINE:
+                log.info("there is room again", now=outlook.words)
 
     async def _watch(self) -> None:
         """How late is the loop, and, once a second, is all well?"""
@@ -96,12 +128,13 @@ class Board:
         now, journal = self._tap.journal.clock(), self._tap.journal
         self._see(now)
         current = status(self._machine, now)
-        disk = os.statvfs(self._root)
+        room = self._room.outlook(_free(self._root))
+        disk_trouble = journal.trouble
         wanted = {(one.line, one.stream) for one in current.each}
         gaps = [gap for key, gap in journal.state.gaps.items() if key in wanted]
         return Report(
             status=current,
-            health=self._health.verdict(current.words, time.monotonic()),
+            health=self._health.verdict(current.words, time.monotonic(), disk_trouble or room.alarm),
             now=now,
             since=self._since,
             root=self._root,
@@ -111,10 +144,26 @@ class Board:
             last_message=self._tap.last_ts or None,
             journal=journal_size(self._root),
             flush=self._flushed(),
+            compaction=self._compacted(),
             gaps=sorted(gaps, key=lambda gap: gap.ts_start),
-            disk_free=disk.f_bavail * disk.f_frsize,
+            disk=room,
+            disk_trouble=disk_trouble,
             late=max(self._late),
         )
+
+
+async def _alone(failed: str, work: Coroutine[None, None, None]) -> None:
+    """Recording does not end with what only looks at it."""
+    try:
+        await work
+    except Exception as error:
+        log.exception(failed, reason=str(error))
+
+
+def _free(root: Path) -> int:
+    """Bytes that are left for the recording."""
+    room = os.statvfs(root)
+    return room.f_bavail * room.f_frsize
 
 
 def journal_size(root: Path) -> JournalSize:

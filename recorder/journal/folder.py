@@ -81,6 +81,7 @@ def create(root: Path) -> Checkpoint:
         save(root, Checkpoint())
     for name in ("journal", "staging"):
         (root / name).mkdir(exist_ok=True)
+    sync_folder(root)
     return load(root)
 
 
@@ -90,7 +91,8 @@ def adopt(root: Path, *, archive: bool) -> None:
     To be called by who holds the root, while nobody renders it.
     """
     checkpoint = load(root)
-    if (format_of(root), checkpoint.archive) != (FORMAT, archive):  # a full disk must not keep it from going on
+    # Only where something changes: a full disk must not keep it from going on.
+    if (format_of(root), checkpoint.archive) != (FORMAT, archive):
         checkpoint.archive = archive
         save(root, checkpoint)
 
@@ -137,19 +139,30 @@ def save(root: Path, checkpoint: Checkpoint) -> None:
         "kept_seq": checkpoint.kept_seq,
     }
     staged = root / "recording.json.new"
-    with staged.open("w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with staged.open("w") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(staged)) from None
     staged.rename(root / "recording.json")
     sync_folder(root)
+
+
+def sync(descriptor: int, path: Path) -> None:
+    """Make durable what a descriptor stands for; an error names ``path``."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor, folder)
     finally:
         os.close(descriptor)
 

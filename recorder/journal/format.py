@@ -7,18 +7,27 @@ Rules:
 
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
+from recorder.journal import salt as salts
+
 Kind: TypeAlias = Literal["S", "C", "R", "T"]
 """S snapshot: the state when the segment began (JSON). C control: something the recorder did or noticed (JSON).
 R read: the bytes of one socket read. T tail: the beginning of a frame that the segment before did not see end."""
 
-SEGMENT_MAGIC = b"ib-recorder journal 1\n\0\0"
+VERSION = 2
+"""What is written: 2 knows ``overflow`` records. Version 1 is the same without them, and is read."""
+
+SEGMENT_MAGIC = b"ib-recorder journal %d\n\0\0" % VERSION
 """First 24 bytes of every segment; the 8 behind it are the segment's salt."""
+
+READ_VERSIONS = (1, 2)
+"""Versions of a segment that are read; 1 lacks ``overflow``."""
 
 RECORD_MAGIC = b"IBrc"
 HEADER_SIZE = 32
@@ -26,6 +35,9 @@ _HEADER = struct.Struct("<4sIIIqQ")
 _CHECKED = struct.Struct("<IIqQ")
 _PREAMBLE = len(SEGMENT_MAGIC) + 8
 _MOST_SKIP = 0x7FFFFF
+_ANY_MAGIC = re.compile(rb"ib-recorder journal ([0-9]{1,9})\n\0*")
+_MARK = re.compile(rb"IBrc(?=.{8}[SCRT])", re.DOTALL)
+"""A mark with the name of a kind where one belongs: what is worth a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,10 @@ class NotASegmentError(ValueError):
     """The bytes do not begin as a segment does."""
 
 
+class NewerSegmentError(NotASegmentError):
+    """A segment of a version that this one does not know: to be left where it is."""
+
+
 def preamble() -> bytes:
     """The first bytes of a new segment: magic and a fresh salt."""
     return SEGMENT_MAGIC + os.urandom(8)
@@ -91,15 +107,26 @@ def header(salt: bytes, record: Record) -> bytes:
     return _HEADER.pack(RECORD_MAGIC, checksum, *checked)
 
 
+def version(segment: bytes) -> int | None:
+    """The version that a segment's first bytes state; None: they are not those of a segment."""
+    found = _ANY_MAGIC.fullmatch(segment[: len(SEGMENT_MAGIC)])
+    return int(found[1]) if found else None
+
+
 def scan(segment: bytes) -> Iterator[Record | Damage]:
     """The records of a segment in order, and each stretch that holds none.
 
-    A torn tail is the last ``Damage``. Raises ``NotASegmentError`` when the preamble is not there.
+    A torn tail is the last ``Damage``; a beginning that is lost is the first one. Linear in the segment's size.
+
+    Raises:
+        NotASegmentError: the bytes do not begin as a segment does, and no two records in them belong together.
+        NewerSegmentError: a newer version wrote it.
     """
-    if not segment.startswith(SEGMENT_MAGIC) or len(segment) < _PREAMBLE:
-        raise NotASegmentError(f"begins with {segment[:24]!r}, a journal segment with {SEGMENT_MAGIC!r}")
-    salt = segment[len(SEGMENT_MAGIC) : _PREAMBLE]
-    at = _PREAMBLE
+    _refuse_newer(segment)
+    salt, at = _beginning(segment)
+    if at == 0:
+        at = _next_record(segment, 0, salt)
+        yield Damage(0, at)
     while at < len(segment):
         record = _record_at(segment, at, salt)
         if record is None:
@@ -111,7 +138,41 @@ def scan(segment: bytes) -> Iterator[Record | Damage]:
             at += HEADER_SIZE + len(record.payload)
 
 
-def _record_at(segment: bytes, at: int, salt: bytes) -> Record | None:
+def _refuse_newer(segment: bytes) -> None:
+    stated = version(segment)
+    if stated is not None and stated > VERSION:
+        raise NewerSegmentError(f"a segment of version {stated}; this version reads up to {VERSION}: update")
+
+
+def _beginning(segment: bytes) -> tuple[int, int]:
+    """The CRC of the salt, and where the first record stands; 0: what should stand before it is damaged.
+
+    Behind a magic that reads, another salt than the stated one is believed only if the very first record is written
+    with it: else it is that of stale blocks behind a torn beginning.
+    """
+    stated = zlib.crc32(segment[len(SEGMENT_MAGIC) : _PREAMBLE])
+    is_right = version(segment) in READ_VERSIONS and len(segment) >= _PREAMBLE
+    if is_right and (len(segment) == _PREAMBLE or _record_at(segment, _PREAMBLE, stated)):
+        return stated, _PREAMBLE
+    found = salts.agreed(_candidates(segment))
+    if is_right and (found is None or _record_at(segment, _PREAMBLE, found) is None):
+        return stated, _PREAMBLE
+    if found is None:
+        raise NotASegmentError(f"begins with {segment[:24]!r}, a journal segment with {SEGMENT_MAGIC!r}")
+    return found, 0
+
+
+def _candidates(segment: bytes) -> Iterator[tuple[int, bytes]]:
+    """What may be records, whatever the salt: checksum, and the bytes it was made of behind the salt."""
+    for found in _MARK.finditer(segment, 0, max(len(segment) - HEADER_SIZE, 0)):
+        at = found.start()
+        _, checksum, length, *_ = _HEADER.unpack_from(segment, at)
+        end = at + HEADER_SIZE + length
+        if end <= len(segment):
+            yield checksum, segment[at + 8 : end]
+
+
+def _record_at(segment: bytes, at: int, salt: int) -> Record | None:
     if len(segment) - at < HEADER_SIZE or segment[at : at + 4] != RECORD_MAGIC:
         return None
     _, checksum, length, kind, ts, seq = _HEADER.unpack_from(segment, at)
@@ -119,14 +180,14 @@ def _record_at(segment: bytes, at: int, salt: bytes) -> Record | None:
     if begin + length > len(segment):
         return None
     payload = segment[begin : begin + length]
-    expected = zlib.crc32(payload, zlib.crc32(segment[at + 8 : begin], zlib.crc32(salt)))
-    if checksum != expected:
+    if checksum != zlib.crc32(payload, zlib.crc32(segment[at + 8 : begin], salt)):
         return None
     return Record(cast("Kind", chr(kind & 0xFF)), ts, seq, payload, kind >> 8 & _MOST_SKIP, kind >> 31)
 
 
-def _next_record(segment: bytes, at: int, salt: bytes) -> int:
-    while (at := segment.find(RECORD_MAGIC, at)) >= 0:
+def _next_record(segment: bytes, at: int, salt: int) -> int:
+    while found := _MARK.search(segment, at):
+        at = found.start()
         if _record_at(segment, at, salt) is not None:
             return at
         at += 1

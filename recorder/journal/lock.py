@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TRIES, _TRY_SECONDS = 10, 0.02
@@ -24,9 +24,15 @@ def locked(root: Path) -> Iterator[None]:
     with _opened(root / "journal" / "lock") as descriptor:
         if not _taken(descriptor):
             raise RootInUseError(f"{root}: in use by process {_written(descriptor)}; stop that one first")
+        sign(descriptor)
+        yield
+
+
+def sign(descriptor: int) -> None:
+    """Say in a lock file who holds it, if the disk has room for that."""
+    with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
 
 
 def _taken(descriptor: int) -> bool:

@@ -239,6 +239,11 @@ class State:
         )
 
 
+def live(state: State) -> set[tuple[str, str]]:
+    """The lines and streams that are subscribed."""
+    return {(state.requests[req].symbol, state.requests[req].stream) for req in state.live}
+
+
 def _of(kind: type[Request | Gap | Unfilled], record: dict[str, Any]) -> dict[str, Any]:
     """The fields that a record says of something; an older version's says fewer."""
     return {name: record[name] for name in kind.__slots__ if name in record}

@@ -1,82 +1,192 @@
-"""Makes what was written durable, in a thread, so that a slow disk delays no tick.
+"""Makes what was written durable, in a thread, so that a slow disk delays no tick; and mends what failed.
 
 Rules:
-- Sealed segments are synced and closed here; the newest stays open.
-- After a failed sync the descriptor is never tried again: what the kernel still holds is no longer known.
+- In the order of the segments: none gets its name before all of those before it are in their files.
+- After a failed sync the descriptor is never tried again: what the kernel still holds of it is no longer known. The
+  segment is written anew, from memory.
+- What failed is tried again after ``RETRY_SECONDS``, for as long as it takes; a copy goes when its bytes are durable.
 """
 
+import contextlib
+import errno
 import os
 import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from recorder.journal.folder import sync_folder
+from recorder.journal.lock import rendering
+from recorder.journal.segment import Segment, free
+from recorder.journal.spares import Spares
+
+RETRY_SECONDS = 1.0
 
 
 class JournalError(OSError):
-    """The journal cannot be written or made durable; recording cannot go on."""
+    """The journal cannot be written any more, not even into memory; or there is no place to begin it."""
 
 
 class Syncer:
-    """Syncs the journal every ``seconds``; with 0 at every write, in the caller's thread."""
+    """Secures the segments every ``seconds``; with 0 each write is synced by whoever writes.
 
-    def __init__(self, folder: Path, seconds: float) -> None:
-        self._folder = folder
+    Attributes:
+        lock: held to append, to begin a segment and to change a segment's file.
+        segments: those that are not yet safe, in order; the last one is being written.
+        spares: room for a full disk.
+        error: what the disk said last; None: it has not failed, or is well again.
+    """
+
+    def __init__(self, root: Path, seconds: float, spares: Spares, watch: Callable[[], None]) -> None:
+        """``watch`` is called at the end of every turn."""
+        self.lock = threading.RLock()
+        self.segments: list[Segment] = []
+        self.spares = spares
+        self.error: OSError | None = None
+        self._root = root
+        self._folder = root / "journal"
         self._seconds = seconds
-        self._lock = threading.Lock()
-        self._retired: list[int] = []
-        self._written: int | None = None
-        self._new_name = False
-        self._failure: OSError | None = None
+        self._watch = watch
+        self._new_name = self._names_fail = False
+        self._filled = 0.0
         self._stop = threading.Event()
+        self._turning = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
-        if seconds > 0:
-            self._thread.start()
 
-    def check(self) -> None:
-        """Raise ``JournalError`` if a sync has failed."""
-        if self._failure is not None:
-            raise JournalError(self._failure.errno, f"{self._folder}: not durable: {self._failure.strerror}")
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return sum([len(segment.copy) for segment in self.segments])
+
+    @property
+    def in_order(self) -> bool:
+        """Whether all that was written so far is in files."""
+        return all(segment.is_whole for segment in self.segments)
+
+    @property
+    def fails(self) -> bool:
+        """Whether a file or a name could not be made durable, and has not been since."""
+        return self._names_fail or any(segment.spoilt for segment in self.segments)
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a power cut would take nothing of what was there when the last turn began."""
+        tried = all(segment.is_whole and segment.synced for segment in self.segments)
+        return tried and not self._new_name and not self.fails
+
+    def start(self) -> None:
+        """Begin to turn, at once: spares are made before they are needed."""
+        self._thread.start()
 
     def began(self) -> None:
-        """A segment was created: its name must become durable too."""
+        """A segment got its name, which must become durable too."""
         self._new_name = True
 
-    def wrote(self, descriptor: int) -> None:
-        """Bytes were written to the newest segment."""
-        self._written = descriptor
+    def wrote(self) -> None:
+        """Bytes were written: with 0 seconds they become durable here."""
         if self._seconds == 0:
-            self.sync()
-            self.check()
-
-    def retire(self, descriptor: int) -> None:
-        """A segment was sealed: sync and close it."""
-        with self._lock:
-            self._retired.append(descriptor)
-            self._written = None
+            with self.lock, self._noted(self.segments[-1]):
+                if not self.segments[-1].spoilt:
+                    self.segments[-1].sync()
 
     def close(self) -> None:
-        """Sync everything and end the thread."""
+        """End the thread and secure what can be; the segments left in ``segments`` are not."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.sync()
+        for segment in self.segments:
+            segment.again = 0.0
+        self.turn()
+        self._release(self.segments)
+        for segment in self.segments:
+            segment.close()
 
-    def sync(self) -> None:
-        """Make everything written so far durable; a failure is kept for ``check``."""
-        with self._lock:
-            retired, self._retired = self._retired, []
-            written, self._written = self._written, None
-            new_name, self._new_name = self._new_name, False
-        try:
-            for descriptor in [*retired, *([] if written is None else [written])]:
-                os.fdatasync(descriptor)
-            if new_name:
-                sync_folder(self._folder)
-        except OSError as error:
-            self._failure = error
-        for descriptor in retired:
-            os.close(descriptor)
+    def turn(self) -> None:
+        """Secure what can be secured now."""
+        with self._turning:
+            for segment in list(self.segments):
+                if segment.again <= time.monotonic():
+                    with self._noted(segment):
+                        self._secure(segment)
+                if not segment.is_whole:
+                    break
+            with self._noted():
+                self._sync_names()
+            self._release(self.segments[:-1])
+            if time.monotonic() - self._filled >= RETRY_SECONDS:
+                self._fill()
+            self._watch()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._seconds):
-            self.sync()
+        self.turn()
+        while not self._stop.wait(self._seconds or RETRY_SECONDS):
+            self.turn()
+
+    @contextlib.contextmanager
+    def _noted(self, segment: Segment | None = None) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = error
+            if segment is not None:
+                segment.again = time.monotonic() + RETRY_SECONDS
+
+    def _secure(self, segment: Segment) -> None:
+        if segment.spoilt or not segment.is_named:
+            self._renew(segment)
+        elif not segment.direct:
+            segment.flush()
+            with self.lock:
+                segment.flush()
+                segment.direct = True
+        with self._noted(segment):
+            segment.sync()
+        if segment.spoilt:
+            segment.again = 0.0  # its first try is due with the next turn, not behind a pause
+
+    def _renew(self, segment: Segment) -> None:
+        """All of it into a fresh file, which takes its name."""
+        if free(self._folder) < len(segment.copy):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        staged = self._folder / "rescue"
+        staged.unlink(missing_ok=True)
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            written = segment.copy_to(descriptor, 0)
+            os.fdatasync(descriptor)
+            with rendering(self._root), self.lock:
+                if segment.is_named and not segment.path.exists():
+                    segment.rendered()
+                else:
+                    segment.copy_to(descriptor, written)
+                    os.fdatasync(descriptor)
+                    segment.replace(staged, os.dup(descriptor))
+                    self._new_name = True
+        finally:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                staged.unlink()
+
+    def _sync_names(self) -> None:
+        if self._new_name:
+            self._new_name = False
+            try:
+                sync_folder(self._folder)
+            except OSError:
+                self._new_name = self._names_fail = True
+                raise
+            self._names_fail = False
+
+    def _release(self, segments: list[Segment]) -> None:
+        """Let go of what is durable."""
+        for segment in [one for one in segments if one.is_durable]:
+            with self.lock:
+                self.segments.remove(segment)
+                segment.close()
+
+    def _fill(self) -> None:
+        """Spares are made while all goes well; behind a full disk the segments come first."""
+        self._filled = time.monotonic()
+        if self.segments and all(segment.direct and not segment.spare for segment in self.segments[-1:]):
+            with contextlib.suppress(OSError):  # how much room is left is for the disk's alarm to say
+                self.spares.fill()

@@ -1,8 +1,10 @@
 """Appends to the journal: one write a record, before anything looks at the bytes.
 
 Rules:
-- ``append`` returns when the bytes are with the kernel: killing the process loses nothing that was appended.
+- ``append`` returns when the bytes are with the kernel: killing the process loses nothing that was appended. While the
+  disk takes none they are in memory, and ``trouble`` says so.
 - A thread makes them durable every ``fsync_seconds``; that is what a power cut can take.
+- No fault of the disk comes out of here while there is memory.
 """
 
 import errno
@@ -15,36 +17,67 @@ from typing import Any
 from recorder.journal import format as segment_format
 from recorder.journal.folder import Checkpoint, segment_path
 from recorder.journal.format import Kind, Record
+from recorder.journal.segment import NO_ROOM, Segment, free
+from recorder.journal.spares import Spares
 from recorder.journal.state import State
 from recorder.journal.syncer import JournalError, Syncer
+from recorder.journal.trouble import Alarm, Overflow, Place, words
+from recorder.journal.trouble import Kind as Trouble
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment is sealed at this size: about 250,000 ticks, what the renderer holds in memory at once."""
 
-_CLOSED = -1
-"""No descriptor: the number of the last one may be another file's by now."""
+MEMORY_BYTES = 64 * 1024 * 1024
+
+_ROOM = 1024 * 1024
+"""What must be free before a spare is left for an ordinary segment."""
+
+_UNSPARABLE = errno.EFBIG
+"""The one want of room that a spare does not help against: it is the file that may not grow."""
 
 
 class Journal:
     """The journal of a running recorder, open at its newest segment.
 
     ``seq`` is the number of the next row; whoever appends a record says how many rows it holds.
+
+    Attributes:
+        tail: the beginning of a frame not yet whole, which the next segment must carry.
+        overflow: since when reads are left out, and how many bytes; None: they are journalled.
     """
 
     def __init__(
-        self, root: Path, checkpoint: Checkpoint, *, fsync_seconds: float, clock: Callable[[], int]
+        self,
+        root: Path,
+        checkpoint: Checkpoint,
+        *,
+        fsync_seconds: float,
+        clock: Callable[[], int],
+        spare_bytes: int = 0,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
+        """Begin a segment; ``spare_bytes`` of the disk are kept for when it is full.
+
+        Raises:
+            JournalError: there is no place to begin, not even a spare.
+        """
         self.root = root
         self.index = checkpoint.next_segment
         self.seq = checkpoint.next_seq
         self.state = State.restore(checkpoint.state.snapshot())
-        self.size = self._begin = 0
         self.rows = 0
         self.clock = clock
-        self._salt = b""
-        self._descriptor = _CLOSED
-        self._syncer = Syncer(root / "journal", fsync_seconds)
-        self._open()
+        self.tail: Callable[[], bytes] = bytes
+        self.overflow: Overflow | None = None
+        self.memory_bytes = memory_bytes
+        self._begin = 0
+        self._is_closed = False
+        self._alarm = Alarm(clock)
+        self._syncer = Syncer(root, fsync_seconds, Spares(root / "journal", spare_bytes), self._watch)
+        self._segment = self._next(b"")
+        if not self._segment.is_named:
+            raise self._refused()
+        self._syncer.start()
 
     @property
     def path(self) -> Path:
@@ -52,20 +85,56 @@ class Journal:
         return segment_path(self.root, self.index)
 
     @property
+    def size(self) -> int:
+        """Bytes of the segment being written."""
+        return len(self._segment.copy)
+
+    @property
     def is_full(self) -> bool:
         """Whether the segment holds enough; the state that it begins with does not count."""
-        return self.size - self._begin >= SEGMENT_BYTES
+        return len(self._segment.copy) - self._begin >= SEGMENT_BYTES
+
+    @property
+    def is_well(self) -> bool:
+        """Whether what is appended is written to a file that is to be trusted."""
+        return self._segment.direct and self._segment.spoilt is None
+
+    @property
+    def before(self) -> int:
+        """The first segment that is not to be rendered yet: it is being written, or not safely on disk."""
+        with self._syncer.lock:
+            return min(int(segment.path.stem) for segment in self._syncer.segments)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the journal from being safely on disk, in plain words; None: it is."""
+        kind = self._kind()
+        if kind:
+            self._alarm.begin()
+        since = self._alarm.since
+        return words(self._where(kind or "ending"), since, self._syncer.error) if since else None
+
+    def takes(self, size: int) -> bool:
+        """Whether there is a place for a read of ``size`` bytes, on disk or in memory."""
+        return self.is_well or self._syncer.held + size <= self.memory_bytes
 
     def append(self, kind: Kind, payload: bytes, ts: int, skip: int = 0, skip_rows: int = 0) -> None:
         """Write one record.
 
         Raises:
-            JournalError: the disk is full or broken. The segment ends with its last whole record.
+            JournalError: neither disk nor memory has a place for it, or the journal is closed.
         """
-        self._syncer.check()
-        head = segment_format.header(self._salt, Record(kind, ts, self.seq, payload, skip, skip_rows))
-        self._write((head, payload))
-        self._syncer.wrote(self._descriptor)
+        record = Record(kind, ts, self.seq, payload, skip, skip_rows)
+        with self._syncer.lock:
+            if self._is_closed:
+                raise JournalError(errno.EBADF, f"{self.path}: closed; nothing can be written any more")
+            try:
+                self._segment.append(record)
+            except OSError as error:
+                self._elsewhere(record, error)
+            if not self._segment.direct and self._syncer.held > 2 * self.memory_bytes:
+                raise self._refused()
+        self._syncer.wrote()
 
     def read(self, data: bytes, ts: int, skip: int = 0, skip_rows: int = 0) -> None:
         """Write the bytes of one socket read; the first ``skip`` belong to a frame that began in an earlier one."""
@@ -89,17 +158,15 @@ class Journal:
     def roll(self, tail: bytes) -> bool:
         """Seal this segment and begin the next; ``tail`` is the unfinished frame carried over.
 
-        A segment without rows is not sealed: it goes on. Returns whether one was sealed.
+        A segment without rows is not sealed: it goes on; so does one in a spare while it may hold more and the disk
+        has no room for another. Returns whether one was sealed.
         """
-        if self.rows == 0:
+        if self.rows == 0 or (self._segment.spare and not self.is_full and not self._has_room()):
             return False
         self._seal()
-        sealed = self._descriptor
-        self.index += 1
-        self._open()
-        self._syncer.retire(sealed)
-        if tail:
-            self.append("T", tail, self.clock())
+        with self._syncer.lock:
+            self.index += 1
+            self._segment = self._next(tail)
         return True
 
     def close(self) -> None:
@@ -108,49 +175,121 @@ class Journal:
         Raises:
             JournalError: the last bytes could not be written or made durable.
         """
-        if self._descriptor == _CLOSED:
+        if self._is_closed:
             return
         try:
             if self.rows:
                 self._seal()
         finally:
-            self._syncer.retire(self._descriptor)
-            self._descriptor = _CLOSED
+            self._is_closed = True
             self._syncer.close()
-        self._syncer.check()
+        if self._syncer.segments:
+            raise self._refused("not durable")
 
     def _seal(self) -> None:
         """The last record, so that the next row's number is known even if the rows before it get damaged."""
         self.control({"kind": "sealed"}, row=False)
 
-    def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        try:
-            self._descriptor = os.open(self.path, flags, 0o644)
-        except OSError as error:
-            raise JournalError(error.errno, f"{self.path}: {error.strerror}") from error
-        self.size = self.rows = 0
-        start = segment_format.preamble()
-        self._salt = start[-8:]
-        self._write((start,))
-        self._syncer.began()
+    def _next(self, tail: bytes) -> Segment:
+        """Begin a segment: on disk, unless something before it is not; else in memory."""
+        segment = Segment(self.path)
         self.state.forget()
-        self.append("S", segment_format.dump(self.state.snapshot()), self.clock())
-        self._begin = self.size
+        segment.append(Record("S", self.clock(), self.seq, segment_format.dump(self.state.snapshot())))
+        self._begin, self.rows = len(segment.copy), 0
+        if tail:
+            segment.append(Record("T", self.clock(), self.seq, tail))
+        if self._syncer.in_order:
+            self._place(segment)
+        self._syncer.segments.append(segment)
+        return segment
 
-    def _write(self, parts: tuple[bytes, ...]) -> None:
-        """All of ``parts`` or nothing: a write that came to an end halfway is cut back."""
-        if self._descriptor == _CLOSED:
-            raise JournalError(errno.EBADF, f"{self.path}: closed; nothing can be written any more")
-        wanted = sum(len(part) for part in parts)
+    def _place(self, segment: Segment) -> None:
+        """A file for it: an ordinary one, or a spare if there is no room."""
+        staged = self.root / "journal" / "next"
         try:
-            written = os.writev(self._descriptor, parts)
-            while written < wanted:
-                written += os.write(self._descriptor, b"".join(parts)[written:])
+            if self._alarm.since:
+                self._check_room()
+            staged.unlink(missing_ok=True)
+            segment.create(staged)
+        except FileExistsError as error:
+            raise JournalError(error.errno, f"{segment.path}: {error.strerror}") from error
         except OSError as error:
-            os.ftruncate(self._descriptor, self.size)
-            raise JournalError(error.errno, f"{self.path}: {error.strerror}") from error
-        self.size += wanted
+            self._fails(error)
+            if error.errno in NO_ROOM:
+                self._place_in_spare(segment)
+        if segment.is_named:
+            self._syncer.began()
+
+    def _place_in_spare(self, segment: Segment) -> None:
+        for spare in self._syncer.spares.left:
+            try:
+                segment.create(spare)
+            except OSError as error:
+                self._fails(error)
+            else:
+                segment.spare = True
+                return
+
+    def _elsewhere(self, record: Record, error: OSError) -> None:
+        """The file does not take the record: into the next segment if that finds a place, else it stays in memory."""
+        self._fails(error)
+        if error.errno not in NO_ROOM or self._segment.spoilt or not self._can_move(error):
+            return
+        self._segment.give_back()
+        self.index += 1
+        self._segment = self._next(self.tail())
+        try:
+            self._segment.append(record)
+        except OSError as again:
+            self._fails(again)
+
+    def _can_move(self, error: OSError) -> bool:
+        return error.errno == _UNSPARABLE or bool(self._syncer.spares.left)
+
+    def _has_room(self) -> bool:
+        try:
+            self._check_room()
+        except OSError:
+            return False
+        return True
+
+    def _check_room(self) -> None:
+        if free(self.root / "journal") < _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _fails(self, error: OSError) -> None:
+        self._syncer.error = error
+        self._alarm.begin()
+
+    def _kind(self) -> Trouble | None:
+        """What is wrong now."""
+        if self.overflow is not None:
+            return "overflow"
+        if not self._segment.direct:
+            return "memory"
+        if self._syncer.fails:
+            return "failing"
+        return "spare" if self._segment.spare else None
+
+    def _where(self, kind: Trouble | None) -> Place:
+        spares = self._syncer.spares
+        spare = len(spares.left) * spares.size + max(0, spares.size - self.size)
+        return Place(kind, self._syncer.held, self.memory_bytes, spare, self.overflow)
+
+    def _watch(self) -> None:
+        """The thread's turn is over: is all well?"""
+        with self._syncer.lock:
+            kind = self._kind()
+            if kind is None and self._alarm.since and not self._syncer.is_durable:
+                kind = "ending"
+            place = self._where(kind) if kind or self._alarm.since else None
+        if place:
+            self._alarm.say(place, self._syncer.error)
+
+    def _refused(self, what: str | None = None) -> JournalError:
+        error = self._syncer.error or OSError(errno.EIO, os.strerror(errno.EIO))
+        reason = error.strerror or str(error)
+        return JournalError(error.errno, f"{self.path}: {f'{what}: ' if what else ''}{reason}")
 
 
 def now() -> int:

@@ -131,6 +131,13 @@ def write(path: Path, rows: pa.Table, table: str) -> None:
     Always a new file: one of that name left by a killed renderer may be a published file's other name.
     """
     path.unlink(missing_ok=True)
+    try:
+        _write(path, rows, table)
+    except OSError as error:  # not all say where
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _write(path: Path, rows: pa.Table, table: str) -> None:
     with path.open("xb") as file:
         with pq.ParquetWriter(file, rows.schema, **encoding(rows.column_names)) as writer:
             writer.write_table(rows, row_group_size=ROW_GROUP)

@@ -1,24 +1,33 @@
 """Every segment left behind into Parquet: what happens at each flush, at start and after a crash.
 
-Rule: one way for all three. A segment goes only when all its rows are durably in their tables and the checkpoint
-says what comes after it; being killed anywhere in between means doing the same again, with the same result.
-One at a time: whoever comes while another renders the same root waits for it.
+Rules:
+- One way for all three. A segment goes only when all its rows are durably in their tables and the checkpoint says what
+  comes after it; being killed anywhere in between means doing the same again, with the same result.
+- One at a time: whoever comes while another renders the same root waits for it.
+- Numbers that are lost are in a gap of reason ``damaged`` before the checkpoint goes past them.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recorder.journal import folder
-from recorder.journal.folder import Checkpoint
-from recorder.journal.format import NotASegmentError
+from recorder.journal import format as segment_format
+from recorder.journal.folder import FORMAT, Checkpoint, NotARecordingError
+from recorder.journal.format import NotASegmentError, Record
 from recorder.journal.lock import rendering
+from recorder.journal.state import State, live
+from recorder.render import aside
+from recorder.render.archive import archive
+from recorder.render.damage import Hole, Live, as_partitions, holes, streams
 from recorder.render.lasts import kept, note
-from recorder.render.publish import Published, partitions, publish
+from recorder.render.publish import Partition, Published, partitions, publish
 from recorder.render.tables import Rendered, render
+from recorder.render.torn import cut, first_record, is_barely_begun
 from recorder.schema import MARKET_TABLES
+from recorder.wire.activity import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +41,48 @@ class Recovered:
         lost: bytes in it that damage kept from becoming rows; the segment is then kept in ``journal/set-aside``.
         files: the files published.
         seconds: how long it took.
+        missing: numbers that are lost, in it or right before it; they are in a gap of reason ``damaged``.
+        torn: bytes behind its last record that nobody finished writing; kept in ``journal/set-aside``.
     """
 
     segment: str
     bytes: int
-    rows: int
-    lost: int
-    files: list[Published]
-    seconds: float
+    rows: int = 0
+    lost: int = 0
+    files: list[Published] = field(default_factory=list)
+    seconds: float = 0.0
+    missing: int = 0
+    torn: int = 0
 
 
 def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
     """Turn the segments numbered below ``before`` (all, if None) into Parquet, oldest first.
 
     Raises:
-        NotARecordingError: ``root`` is no recording.
+        NotARecordingError: ``root`` is no recording, or holds a segment of a newer version.
         PublishError, OSError: a file could not be published; its segment stays.
     """
     folder.load(root)  # a folder that is no recording gets no lock file
     with rendering(root):
         checkpoint = folder.load(root)
-        for path in folder.segments(root):
-            if before is None or folder.number(path) < before:
-                yield _recover_one(root, path, checkpoint)
+        waiting = [path for path in folder.segments(root) if before is None or folder.number(path) < before]
+        _refuse_newer(waiting)
+        aside.sweep(root)
+        for path in waiting:
+            began = time.perf_counter()
+            done = _recover_one(root, path, checkpoint)
+            yield replace(done, seconds=time.perf_counter() - began)
 
 
 def resume(root: Path) -> Checkpoint:
-    """Where recording goes on: the checkpoint, and behind it whatever segments could not be rendered yet."""
+    """Where recording goes on: the checkpoint, and behind it whatever segments could not be rendered yet.
+
+    Raises:
+        NotARecordingError: ``root`` is no recording, or holds a segment of a newer version.
+    """
     with rendering(root):
         checkpoint = folder.load(root)
+        _refuse_newer(folder.segments(root))
         for path in folder.segments(root):
             with contextlib.suppress(NotASegmentError):
                 _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
@@ -68,29 +90,88 @@ def resume(root: Path) -> Checkpoint:
         return checkpoint
 
 
+def _refuse_newer(waiting: list[Path]) -> None:
+    for path in waiting:
+        with path.open("rb") as file:
+            version = segment_format.version(file.read(len(segment_format.SEGMENT_MAGIC)))
+        if version is not None and version > FORMAT:
+            said = f"{path}: a segment of version {version}; this version reads up to {FORMAT}: update"
+            raise NotARecordingError(said)
+
+
 def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
-    began = time.perf_counter()
-    content = path.read_bytes()
+    content, before = path.read_bytes(), Mark(checkpoint.last_ts, checkpoint.next_seq - 1)
+    known: Live = [(checkpoint.next_seq, live(checkpoint.state))]
+    is_new = folder.number(path) >= checkpoint.next_segment
     try:
         rendered = render(content, checkpoint.state)
     except NotASegmentError:
-        _advance(root, checkpoint, folder.number(path))
-        _set_aside(root, path)
-        return Recovered(path.name, len(content), 0, len(content), [], time.perf_counter() - began)
-    last_seq = rendered.next_seq - 1
+        return _no_segment(root, path, content, checkpoint)
+    if is_new and 0 <= rendered.first_seq < checkpoint.next_seq:
+        return _no_segment(root, path, content, checkpoint)  # its numbers are given: a copy, or stale blocks
+    follower = _follower(root, path) if rendered.damage else None
+    found = holes(
+        rendered.tables, before, Mark(rendered.last_ts, max(rendered.next_seq, checkpoint.next_seq))
+    )
+    lost = [(hole, streams(hole, known + rendered.live) | _unheard_of(rendered, follower)) for hole in found]
     # A segment behind the checkpoint is in the tables already, under whatever names its rows have by now.
-    parts = partitions(rendered.tables, rendered.first_seq, last_seq)
-    behind = folder.number(path) < checkpoint.next_segment
-    files = [] if behind else [publish(root, part) for part in parts]
+    files = [publish(root, part) for part in _parts(rendered, lost)] if is_new else []
     _fold(checkpoint, rendered)
     _advance(root, checkpoint, folder.number(path))
-    if rendered.lost:
-        _set_aside(root, path)
-    else:
-        path.unlink()
-        folder.sync_folder(path.parent)
-    rows = sum(len(rendered.tables[name]) for name in MARKET_TABLES if name in rendered.tables)
-    return Recovered(path.name, len(content), rows, rendered.lost, files, time.perf_counter() - began)
+    end = cut(content, rendered, follower)
+    _let_go(root, path, content, end, keep=checkpoint.archive)
+    return Recovered(
+        path.name,
+        len(content),
+        rows=sum(len(rendered.tables[name]) for name in MARKET_TABLES if name in rendered.tables),
+        lost=rendered.lost if end is None else 0,
+        files=files,
+        missing=sum(hole.size for hole in found) if is_new else 0,
+        torn=0 if end is None else len(content[end:].rstrip(b"\0")),
+    )
+
+
+def _parts(rendered: Rendered, lost: list[tuple[Hole, set[tuple[str, str]]]]) -> Iterator[Partition]:
+    yield from partitions(rendered.tables, rendered.first_seq, rendered.next_seq - 1)
+    yield from as_partitions(lost)
+
+
+def _follower(root: Path, path: Path) -> Record | None:
+    """The first record of the next segment."""
+    behind = [one for one in folder.segments(root) if folder.number(one) > folder.number(path)]
+    with contextlib.suppress(NotASegmentError):
+        return first_record(behind[0].read_bytes()) if behind else None
+    return None
+
+
+def _unheard_of(rendered: Rendered, follower: Record | None) -> set[tuple[str, str]]:
+    """What is live where the next segment begins and was never seen to be subscribed: that is among what is lost."""
+    if follower is None or follower.kind != "S":
+        return set()
+    return live(State.restore(follower.json())) - live(rendered.state)
+
+
+def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bool) -> None:
+    """A segment whose rows are in their tables; ``end``: where its whole records end, None: it is damaged."""
+    if end is None:
+        aside.keep(root, path)
+        return
+    aside.keep_torn(root, folder.number(path), content[end:])
+    if keep:
+        archive(root, folder.number(path), content[:end])
+    path.unlink()
+    folder.sync_folder(path.parent)
+
+
+def _no_segment(root: Path, path: Path, content: bytes, checkpoint: Checkpoint) -> Recovered:
+    """A file that holds nothing to render."""
+    _advance(root, checkpoint, folder.number(path))
+    if is_barely_begun(content):
+        torn = len(content.rstrip(b"\0"))
+        _let_go(root, path, content, 0, keep=False)
+        return Recovered(path.name, len(content), torn=torn)
+    aside.keep(root, path)
+    return Recovered(path.name, len(content), lost=len(content))
 
 
 def _advance(root: Path, checkpoint: Checkpoint, number: int) -> None:
@@ -104,14 +185,4 @@ def _fold(checkpoint: Checkpoint, rendered: Rendered) -> None:
     checkpoint.state = rendered.state
     for key, mark in rendered.lasts.items():
         note(checkpoint.lasts, key, mark)
-    live = [rendered.state.requests[req] for req in rendered.state.live]
-    checkpoint.lasts = kept(checkpoint.lasts, [(request.symbol, request.stream) for request in live])
-
-
-def _set_aside(root: Path, path: Path) -> None:
-    """Keep a damaged segment: bytes that could not be read today may be read by someone tomorrow."""
-    aside = root / "journal" / "set-aside"
-    aside.mkdir(exist_ok=True)
-    path.rename(aside / path.name)
-    folder.sync_folder(aside)
-    folder.sync_folder(path.parent)
+    checkpoint.lasts = kept(checkpoint.lasts, live(rendered.state))

@@ -74,6 +74,11 @@ class Stretch:
         self.lost += len(self._tail)
         self._tail, self._aligned, self._hello, self._broken = b"", False, True, False
 
+    def cut(self) -> Iterator[Frames]:
+        """The recorder left reads out here, and goes on where a frame begins: the one cut short is no row."""
+        yield from self.flush()
+        self._tail, self._hello, self._broken = b"", True, False
+
     def flush(self) -> Iterator[Frames]:
         """The frames completed so far that have not come out yet."""
         records, self._records, self._bytes = self._records, [], 0

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from recorder import schema
 from recorder.journal.format import Damage, Record, rows_of, scan
-from recorder.journal.state import State
+from recorder.journal.state import State, live
 from recorder.render import backfill, events
 from recorder.render.lasts import Lasts, note, note_ticks
 from recorder.render.rows import rows
@@ -37,6 +37,7 @@ class Rendered:
         damage: the stretches that could not be read.
         lasts: where the last tick of each stream stands, or where it was subscribed or received again.
         lost: bytes that damage kept from becoming rows: those stretches, and what else there is of frames cut by them.
+        live: what was subscribed at its beginning and where damage begins, with the number of the next row there.
     """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Rendered:
     damage: list[Damage] = field(default_factory=list)
     lost: int = 0
     lasts: Lasts = field(default_factory=dict)
+    live: list[tuple[int, set[tuple[str, str]]]] = field(default_factory=list)
 
 
 def render(segment: bytes, before: State | None = None) -> Rendered:
@@ -82,12 +84,14 @@ class _Reading:
             self._rendered.damage.append(record)
             self._rendered.lost += record.size
             self._keep(self._stretch.lose())
+            self._note_live()
             return
         self._count(record)
         if record.kind in "RT":
             self._keep(self._stretch.add(record))
         elif record.kind == "S":
             self._rendered.state = State.restore(record.json())
+            self._note_live()
             self._begin_stretch()
         else:
             self._control(record)
@@ -104,6 +108,9 @@ class _Reading:
         rendered.first_seq = record.seq if rendered.first_seq < 0 else rendered.first_seq
         rendered.next_seq = max(rendered.next_seq, record.seq + record.skip_rows)
         rendered.last_ts = record.ts
+
+    def _note_live(self) -> None:
+        self._rendered.live.append((self._rendered.next_seq, live(self._rendered.state)))
 
     def _keep(self, flushed: Iterable[Frames]) -> None:
         for frames in flushed:
@@ -127,6 +134,8 @@ class _Reading:
         self._rendered.state.apply(content)
         if content["kind"] == "opened":
             self._begin_stretch()
+        elif content["kind"] == "overflow":
+            self._keep(self._stretch.cut())
         if content["kind"] in ("subscribed", "gap_end"):
             here = Mark(content.get("ts_end", record.ts), content.get("seq_end", record.seq))
             note(self._rendered.lasts, (content["symbol"], content["stream"]), here)

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from tape import HELLO, NOON, Tape, segment
 
 from recorder.journal import format as segment_format
-from recorder.journal.format import HEADER_SIZE, RECORD_MAGIC, Damage, NotASegmentError, Record, scan
+from recorder.journal.format import (
+    HEADER_SIZE,
+    RECORD_MAGIC,
+    Damage,
+    NewerSegmentError,
+    NotASegmentError,
+    Record,
+    scan,
+)
 from recorder.wire.layouts import TICK_PRICE, frame
 
 TICK = TICK_PRICE.encode(3, {"tick_type": 1, "price": 187.25, "size": 3, "attribs": 1})
@@ -101,11 +109,19 @@ def test_no_flipped_bit_passes_and_every_other_record_is_found(kinds):
         assert list(scan(flipped)) == expected
 
 
-def test_a_flipped_bit_in_the_salt_leaves_no_record_to_trust(kinds):
+def test_a_flipped_bit_in_the_salt_is_told_and_takes_no_record(kinds):
     content = segment(*kinds)
     for at in range(24, PREAMBLE):
         flipped = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-        assert list(scan(flipped)) == [Damage(PREAMBLE, len(content) - PREAMBLE)]
+        assert list(scan(flipped)) == [Damage(0, PREAMBLE), *kinds]
+
+
+def test_a_segment_of_the_first_version_is_read_and_one_of_a_newer_version_refused(kinds):
+    first = segment(*kinds, start=b"ib-recorder journal 1\n\0\0" + b"12345678")
+    assert list(scan(first)) == kinds
+    for newer in (b"ib-recorder journal 3\n\0\0", b"ib-recorder journal 27\n\0"):
+        with pytest.raises(NewerSegmentError, match=r"version (3|27); this version reads up to 2: update"):
+            list(scan(segment(*kinds, start=newer + b"12345678")))
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\xff", b"IBrc"])

@@ -1,11 +1,11 @@
 """What was appended is there: killed, out of space or out of luck with the disk."""
 
-import errno
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -15,6 +15,7 @@ from tape import HELLO, names
 from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.format import Record, scan
+from recorder.journal.lock import rendering
 from recorder.journal.state import Gap
 from recorder.journal.syncer import JournalError
 from recorder.journal.writer import Journal, now
@@ -143,20 +144,17 @@ def test_a_roll_without_a_tail_writes_none(root):
     assert [record.kind for record in records(journal.path)] == ["S"]
 
 
-def test_a_full_disk_leaves_whole_records_only_and_says_so(root):
+def test_a_file_that_may_not_grow_is_cut_to_whole_records_and_the_next_segment_goes_on(root):
     reads = [TICK * (1 + number % 5) for number in range(1000)]
     with opened(root) as journal:
-        with (
-            largest_file(20_000),
-            pytest.raises(JournalError, match=r"00000001\.journal: File too large") as caught,
-        ):
+        journal.tail = lambda: b"tail"
+        with largest_file(20_000):
             append(journal, reads)
-        assert caught.value.errno == errno.EFBIG
-        written = payloads(root)
-        assert written == reads[: len(written)]
-        assert len(written) > 50
-        journal.read(b"more", now(), 0)
-    assert payloads(root) == [*written, b"more"]
+    assert payloads(root, "R") == reads
+    sizes = [path.stat().st_size for path in folder.segments(root)]
+    assert max(sizes) <= 20_000
+    assert len(sizes) > 3
+    assert payloads(root, "T") == [b"tail"] * (len(sizes) - 1)
 
 
 def append(journal, reads):
@@ -164,23 +162,39 @@ def append(journal, reads):
         journal.read(read, now(), 0)
 
 
-def test_a_record_that_does_not_fit_at_all_leaves_none_of_itself(root):
+def test_a_record_that_fits_nowhere_leaves_none_of_itself_and_is_written_when_it_fits(root):
     with opened(root) as journal:
         size = journal.size
-        with largest_file(size + 5), pytest.raises(JournalError):
+        with largest_file(size + 5):
             journal.read(TICK, now(), 0)
-        assert journal.path.stat().st_size == journal.size == size
+            time.sleep(0.1)
+            assert [path.stat().st_size for path in folder.segments(root)] == [size, size]
+            assert "recording into memory, 0.0 of 67 MB" in journal.trouble
+    assert payloads(root) == [TICK]
 
 
-def test_a_disk_too_full_for_a_new_segment_ends_in_a_journal_error_and_a_clean_close(root):
+def test_a_disk_too_full_for_a_new_segment_leaves_it_in_memory_until_there_is_room(root):
+    with opened(root) as journal:
+        journal.read(TICK, now(), 0)
+        journal.count(1)
+        with largest_file(10):
+            assert journal.roll(b"tail")
+            journal.read(b"second", now(), 0)
+            time.sleep(0.1)
+        assert names(root / "journal") == ["00000001.journal"]
+    assert payloads(root) == [TICK, b"tail", b"second"]
+
+
+def test_what_is_still_in_memory_at_the_end_is_said_and_no_descriptor_stays_open(root):
+    before = names("/proc/self/fd")
     journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
-    journal.read(TICK, now(), 0)
-    journal.count(1)
-    with largest_file(10), pytest.raises(JournalError):
-        journal.roll(b"")
-    time.sleep(0.05)
-    journal.close()
-    assert payloads_of_first(root) == [TICK]
+    with largest_file(journal.size + 20):
+        journal.read(TICK, now())
+        journal.count(1)
+        with pytest.raises(JournalError, match="not durable: File too large"):
+            journal.close()
+    assert names("/proc/self/fd") == before
+    assert payloads(root) == []
 
 
 def test_a_segment_that_cannot_be_created_ends_in_a_journal_error_and_a_clean_close(root):
@@ -197,22 +211,11 @@ def test_a_segment_that_cannot_be_created_ends_in_a_journal_error_and_a_clean_cl
     assert payloads_of_first(root) == [TICK]
 
 
-def test_a_disk_too_full_for_the_last_record_ends_in_a_journal_error_and_a_clean_close(root):
-    journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
-    journal.read(TICK, now())
-    journal.count(1)
-    before = names("/proc/self/fd")
-    with largest_file(journal.size + 20), pytest.raises(JournalError, match="File too large"):
-        journal.close()
-    assert len(names("/proc/self/fd")) == len(before) - 1
-    assert payloads(root) == [TICK]
-
-
 def test_behind_its_end_nothing_is_written_not_even_into_the_file_that_has_its_number_now(root, tmp_path):
     journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
     journal.read(TICK, now())
     journal.count(1)
-    number = journal._descriptor  # which the system gives to whoever opens a file next
+    number = journal._segment._descriptor  # which the system gives to whoever opens a file next
     journal.close()
     with (tmp_path / "foreign").open("wb") as foreign:
         assert foreign.fileno() == number
@@ -245,28 +248,96 @@ def a_pipe_in_its_place(descriptor):
             os.close(one)
 
 
-def test_without_a_pause_every_append_is_synced_before_it_returns(root):
+def until(true, seconds=5):
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def rescued(root, index):
+    """The names in ``set-aside`` of a segment."""
+    return [path.name for path in (root / "journal" / "set-aside").glob(f"{index:08d}-*")]
+
+
+def test_without_a_pause_every_append_is_synced_before_it_returns_and_rescued_if_it_cannot_be(root):
     journal = Journal(root, folder.create(root), fsync_seconds=0, clock=now)
     journal.read(TICK, now(), 0)
-    with a_pipe_in_its_place(journal._descriptor), pytest.raises(JournalError, match="not durable"):
-        journal.read(TICK, now(), 0)
-    with pytest.raises(JournalError, match="not durable"):
-        journal.read(TICK, now(), 0)
-    with pytest.raises(JournalError, match="not durable"):
-        journal.close()
-    assert payloads(root) == [TICK]
+    with a_pipe_in_its_place(journal._segment._descriptor):
+        journal.read(b"lost by the disk", now(), 0)
+        assert "the disk fails (Invalid argument) since" in journal.trouble
+        copy = bytes(journal._segment.copy)
+        until(lambda: journal.path.stat().st_size == len(copy))
+    assert journal.path.read_bytes() == copy
+    until(lambda: journal.trouble is None)
+    journal.close()
+    assert payloads(root) == [TICK, b"lost by the disk"]
+    assert rescued(root, 1) == ["00000001-sync-failed.journal"]
 
 
-def test_a_sync_that_fails_in_the_thread_fails_the_next_append_and_stays_failed(root):
+def test_a_descriptor_whose_sync_failed_is_never_synced_again_and_the_segment_written_anew(root):
     journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
-    with a_pipe_in_its_place(journal._descriptor):
-        journal.read(TICK, now(), 0)
-        time.sleep(0.1)
-    for _ in range(2):
-        with pytest.raises(JournalError, match="not durable"):
+    journal.read(TICK, now(), 0)
+    until(lambda: journal._segment.is_durable)
+    before = journal.path.stat().st_ino
+    with a_pipe_in_its_place(journal._segment._descriptor):
+        journal.read(b"second", now(), 0)
+        until(lambda: journal.path.stat().st_ino != before)  # without a further append
+    journal.read(b"third", now(), 0)
+    journal.close()
+    assert payloads(root) == [TICK, b"second", b"third"]
+    (kept,) = (root / "journal" / "set-aside").iterdir()
+    assert kept.stat().st_ino == before
+
+
+def test_a_sealed_segment_that_could_not_be_synced_is_written_anew_and_not_to_be_rendered_before(root):
+    journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=now)
+    journal.read(TICK, now(), 0)
+    journal.count(1)
+    first = journal._segment
+    with a_pipe_in_its_place(first._descriptor):
+        journal.read(b"second", now(), 0)
+        assert journal.roll(b"")
+        assert journal.before == 1
+        with rendering(root):
+            turn = threading.Thread(target=lambda: [journal._syncer.turn() for _ in range(2)])
+            turn.start()
+            time.sleep(0.1)
+            assert payloads(root) == [TICK]  # whoever renders is waited for
+            journal.read(b"meanwhile", now(), 0)
+        turn.join()
+        assert journal.before == 2
+    journal.close()
+    assert payloads(root) == [TICK, b"second", b"meanwhile"]
+
+
+def test_what_is_appended_while_a_segment_is_written_anew_is_in_it(root):
+    journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
+    with a_pipe_in_its_place(journal._segment._descriptor):
+        with rendering(root):
             journal.read(TICK, now(), 0)
-    with pytest.raises(JournalError, match="not durable"):
-        journal.close()
+            until((root / "journal" / "rescue").exists)
+            time.sleep(0.05)
+            journal.read(b"meanwhile", now(), 0)
+        until(lambda: journal.is_well)
+        assert payloads(root) == [TICK, b"meanwhile"]
+    journal.close()
+
+
+def test_a_segment_that_was_rendered_before_it_was_rescued_is_not_written_again(root):
+    journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=now)
+    journal.read(TICK, now(), 0)
+    journal.count(1)
+    path = journal.path
+    with a_pipe_in_its_place(journal._segment._descriptor):
+        journal.read(TICK, now(), 0)
+        assert journal.roll(b"")
+        journal._syncer.turn()
+        path.unlink()
+        journal._syncer.turn()
+    assert not path.exists()
+    assert (journal.before, journal.trouble) == (2, None)
+    journal.close()
 
 
 def test_sealed_segments_are_closed_by_the_thread(root):
@@ -293,7 +364,7 @@ def test_killed_at_any_moment_a_writer_has_lost_nothing_it_had_appended(tmp_path
         found = [
             found.payload
             for path in folder.segments(root)
-            for found in (scan(path.read_bytes()) if path.stat().st_size >= 32 else ())
+            for found in scan(path.read_bytes())
             if isinstance(found, Record) and found.kind == "R"
         ]
         expected = [b"%d," % number * (1 + number % 7) for number in said]

@@ -2,15 +2,16 @@
 
 import asyncio
 import random
+import shutil
 from contextlib import asynccontextmanager
 
 import pytest
-from board import BAD, exchange, get
+from board import BAD, exchange, free_port, get
 
 from recorder.capture.tap import Tap
 from recorder.config import Config, Line
 from recorder.daemon import health, http
-from recorder.daemon.health import Health, span, trouble
+from recorder.daemon.health import Health, Verdict, span, trouble
 from recorder.daemon.http import RefusedError, Response, Server, path
 from recorder.daemon.report import Flush
 from recorder.daemon.status import Board, NotLoopbackError, addresses
@@ -141,7 +142,18 @@ def test_an_address_is_taken_as_written_and_a_name_only_if_it_stays_in_the_house
 def test_a_page_that_breaks_ends_alone(tmp_path):
     tap = Tap(Journal(tmp_path, folder.create(tmp_path), fsync_seconds=0, clock=lambda: NOON), lambda: None)
     board = Board(tmp_path, None, tap, lambda: None)  # nothing to look at: the first look fails
-    asyncio.run(asyncio.wait_for(board.show("127.0.0.1:0"), 5))
+    port = free_port()
+
+    async def story():
+        showing = asyncio.create_task(board.show(f"127.0.0.1:{port}"))
+        await asyncio.sleep(0.5)
+        before = await get(port, "/")
+        await asyncio.sleep(1)
+        with pytest.raises(ConnectionError):
+            await get(port, "/")
+        return before[0], showing.done()
+
+    assert (500, False) == asyncio.run(story())  # what watches the disk goes on
     tap.journal.close()
 
 
@@ -164,6 +176,25 @@ def test_names_in_metrics_are_escaped(tmp_path):
     body = Board(tmp_path, talk.machine, tap, lambda: None).answer("/metrics").body
     tap.journal.close()
     assert rb'ib_recorder_farm_down{farm="us\"far\\m"} 1' in body.splitlines()
+
+
+@pytest.mark.parametrize(("lasts", "colour"), [(5, "warn"), (20, "ok")])
+def test_a_disk_that_lasts_less_than_a_week_is_a_warning_on_the_page(tmp_path, lasts, colour):
+    tap = Tap(Journal(tmp_path, folder.create(tmp_path), fsync_seconds=0, clock=lambda: NOON), lambda: None)
+    talk = Talk()
+    talk.connect()
+    for feed in talk.machine.streams.feeds:
+        feed.phase = "recording"
+    board = Board(tmp_path, talk.machine, tap, lambda: None)
+    free = shutil.disk_usage(tmp_path).free
+    for sample in range(2 * 360):  # two and a half days
+        board._room.take(int(free + (720 - sample) * free / lasts / 288))
+    page, health = board.answer("/").body.decode(), board.answer("/healthz")
+    tap.journal.close()
+    assert f'<h1 class="{colour}">Connected' in page
+    assert ('<p class="warn">the disk is full in about 5 days (' in page) == (colour == "warn")
+    assert f"the disk is full in about {lasts} days (" in page
+    assert 200 == health.status
 
 
 # Health. -------------------------------------------------------------------------------------------------
@@ -240,6 +271,15 @@ def test_connected_is_not_well_if_nothing_is_recorded_or_nothing_is_written():
     talk.machine.streams.feeds[0].phase = "recording"
     assert trouble(status(talk.machine), None, NOON) is None
     assert "no space" in trouble(status(talk.machine), "no space", NOON)
+
+
+def test_what_is_urgent_counts_at_once_and_is_said_first():
+    state = Health(0.0)
+    state.see(None, 10.0)
+    assert Verdict(False, "the disk is full") == state.verdict("connected", 10.0, "the disk is full")
+    state.see("lost", 11.0)
+    assert Verdict(False, "the disk is full; lost") == state.verdict("connected", 11.0, "the disk is full")
+    assert told(state, 11.0)[0]
 
 
 def test_trouble_counts_when_it_lasts_and_is_forgotten_when_it_is_over():

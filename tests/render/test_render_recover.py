@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-import pyarrow.parquet as pq
 import pytest
+from rendered import recorded, written
 from tape import Tape, content, names, numbered
 
 from recorder import schema
@@ -18,6 +18,7 @@ from recorder.journal.folder import Checkpoint, NotARecordingError
 from recorder.journal.format import RECORD_MAGIC
 from recorder.render import recover, resume, unrendered
 from recorder.render.tables import render
+from recorder.verify import verify
 from recorder.wire.layouts import frame
 
 LINES = {"AAPL": (3, "level1"), "ES": (4, "depth")}
@@ -38,21 +39,6 @@ def long_tape(count):
         if index < count - 1:
             tape.roll()
     return tape
-
-
-def written(root, tape):
-    folder.create(root)
-    for index, bytes_of in enumerate(tape.contents(), 1):
-        folder.segment_path(root, index).write_bytes(bytes_of)
-    return root
-
-
-def recorded(root):
-    """Every row in Parquet."""
-    tables = {table: [] for table in schema.TABLES}
-    for path in sorted(root.glob("*/date=*/*.parquet")):
-        tables[path.relative_to(root).parts[0]] += pq.read_table(path, partitioning=None).to_pylist()
-    return {table: sorted(rows, key=lambda row: row.get("seq", 0)) for table, rows in tables.items()}
 
 
 def nothing_left(root):
@@ -100,22 +86,22 @@ def test_what_is_not_in_parquet_yet_is_what_will_be_there_row_for_row(root):
     assert unrendered(root) == []
 
 
-def test_a_segment_torn_at_its_end_gives_what_it_has_and_is_kept_aside(root):
+def test_a_segment_torn_at_its_end_gives_what_it_has_and_the_torn_bytes_are_kept_aside(root):
     tape = long_tape(2)
     written(root, tape)
     last = folder.segment_path(root, 2)
     last.write_bytes(last.read_bytes()[:-5])
     first, second = recover(root)
-    assert (first.lost, second.lost > 0) == (0, True)
+    assert (first.torn, second.torn > 0, second.lost) == (0, True, 0)
     aside = root / "journal" / "set-aside"
-    assert names(aside) == ["00000002.journal"]
+    assert names(aside) == ["00000002.torn"]
     whole = numbered(tape.tables())
     assert [seq for seq, _, _ in numbered(recorded(root))] == list(range(1, len(whole)))
     checkpoint = folder.load(root)
     assert (checkpoint.next_seq, checkpoint.next_segment) == (len(whole), 3)
 
 
-@pytest.mark.parametrize("bytes_of", [b"", b"no segment at all", b"ib-recorder journal 1\n\0\0half"])
+@pytest.mark.parametrize("bytes_of", [b"no segment at all", b"PAR1" + bytes(100)])
 def test_a_file_that_is_no_segment_is_set_aside_and_the_others_go_on(root, bytes_of):
     tape = long_tape(2)
     written(root, tape)
@@ -319,3 +305,59 @@ def test_a_segment_that_was_published_before_is_only_taken_away(root):
     list(recover(root))
     assert recorded(root) == before
     nothing_left(root)
+
+
+def test_what_a_killed_renderer_left_staged_goes_whatever_became_of_its_segment(root):
+    tape = long_tape(2)
+    written(root, tape)
+    left = [
+        "level1-0000000000000000001-0000000000000000009.parquet",
+        "gaps-0000000000000000001-0000000000000000009-damaged.parquet",
+    ]
+    others = ["level1-0000000000000000001-0000000000000000009-day.parquet", "mine.parquet"]
+    for name in left + others:
+        (root / "staging" / name).touch()
+    list(recover(root))
+    assert names(root / "staging") == sorted(others)
+
+
+def of_format_1(root, tape):
+    """The first segment in Parquet, the others in the journal: all as format 1 has it."""
+    written(root, tape)
+    for path in folder.segments(root):
+        path.write_bytes(b"ib-recorder journal 1\n\0\0" + path.read_bytes()[24:])
+    list(recover(root, before=2))
+    for path in root.glob("*/date=*/*.parquet"):
+        path.rename(path.with_name(path.stem.rsplit("-", 1)[0] + ".parquet"))
+    stated = json.loads((root / "recording.json").read_bytes())
+    kept = {name: stated[name] for name in ("next_seq", "next_segment", "last_ts", "state", "lasts")}
+    (root / "recording.json").write_text(json.dumps({"format": 1, **kept}))
+    return root
+
+
+def test_a_recording_of_format_1_is_read_continued_and_whole(root):
+    tape = long_tape(3)
+    of_format_1(root, tape)
+    assert verify(root).flaws == []
+    assert [done.lost + done.missing for done in recover(root)] == [0, 0]
+    assert recorded(root) == tape.tables()
+    assert verify(root).flaws == []
+    assert (folder.format_of(root), folder.load(root).archive) == (2, False)
+
+
+@pytest.mark.parametrize("which", ["recording.json", "segment"])
+def test_what_is_of_a_newer_format_is_refused_and_nothing_touched(root, which):
+    written(root, long_tape(3))
+    if which == "segment":
+        last = folder.segment_path(root, 3)
+        last.write_bytes(b"ib-recorder journal 3\n\0\0" + last.read_bytes()[24:])
+    else:
+        stated = json.loads((root / "recording.json").read_bytes())
+        (root / "recording.json").write_text(json.dumps(stated | {"format": 3}))
+    state = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.stat().st_size}
+    for refused in (lambda: list(recover(root)), lambda: resume(root)):
+        with pytest.raises(NotARecordingError, match=r"3; this version reads up to 2: update"):
+            refused()
+    assert {
+        path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.stat().st_size
+    } == state

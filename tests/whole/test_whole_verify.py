@@ -118,6 +118,12 @@ def test_a_hole_in_a_gap_is_whole(tmp_path):
     assert kinds(tmp_path) == set()
 
 
+def test_a_gap_whose_beginning_is_lost_covers_its_hole_by_its_end(tmp_path):
+    ended = GAP | {"kind": "gap_end", "ts_start": 1, "seq_start": 1, "ts_end": 2, "seq_end": 3}
+    subscriptions(tmp_path, SUBSCRIBED, {"kind": "disconnected"}, SUBSCRIBED, ended).close()
+    assert kinds(tmp_path) == set()
+
+
 def test_a_process_that_ended_without_a_word_leaves_a_hole_too(tmp_path):
     subscriptions(tmp_path, SUBSCRIBED, {"kind": "session_start"}, SUBSCRIBED).close()
     assert kinds(tmp_path) == {"uncovered"}
@@ -131,3 +137,73 @@ def test_what_is_still_in_the_journal_counts(tmp_path):
     list(recover(tmp_path))
     assert verify(tmp_path).flaws == []
     assert verify(tmp_path).rows == 2
+
+
+def test_bytes_behind_the_last_page_are_held_against_the_name_too(recording):
+    file = first_file(recording, "quotes")
+    for at in (1, -2, -20):
+        content = bytearray(file.read_bytes())
+        content[at] ^= 4
+        file.write_bytes(content)
+        assert "unreadable" in kinds(recording)
+        content[at] ^= 4
+        file.write_bytes(content)
+    assert kinds(recording) == set()
+
+
+def test_a_file_of_format_1_says_nothing_of_its_bytes_and_is_read_whole(recording):
+    file = first_file(recording, "level1")
+    old = file.with_name(f"{file.stem.rsplit('-', 1)[0]}.parquet")
+    file.rename(old)
+    assert kinds(recording) == set()
+    content = bytearray(old.read_bytes())
+    content[len(content) // 3] ^= 1
+    old.write_bytes(content)
+    assert "unreadable" in kinds(recording)
+
+
+@pytest.mark.parametrize("table", ["gaps", "instruments"])
+def test_gaps_and_contract_details_that_the_events_tell_of_are_missed(recording, table):
+    for file in (recording / table).glob("date=*/*.parquet"):
+        file.unlink()
+        assert kinds(recording) == {"missing"}
+        break
+    else:
+        pytest.skip("the demo has none")
+
+
+def test_a_file_that_somebody_put_there_is_a_note(recording):
+    (recording / "level1" / "README.txt").write_text("mine")
+    (first_file(recording, "quotes").parent / "mine.parquet").write_bytes(b"?")
+    verdict = verify(recording)
+    assert (verdict.flaws, [note.kind for note in verdict.notes]) == ([], ["foreign", "foreign"])
+    code, output, _ = command(recording)
+    assert (code, output.count("foreign: ")) == (0, 2)
+
+
+def test_parquet_files_set_aside_are_told(recording):
+    aside = recording / "set-aside" / "level1" / "date=2026-11-22"
+    aside.mkdir(parents=True)
+    shutil.copy(first_file(recording, "level1"), aside)
+    assert kinds(recording) == {"damaged"}
+
+
+def test_what_retention_took_is_not_missed(recording):
+    first_file(recording, "level1").unlink()
+    checkpoint = folder.load(recording)
+    checkpoint.kept_seq = checkpoint.next_seq
+    folder.save(recording, checkpoint)
+    assert kinds(recording) == set()
+
+
+def test_damage_within_a_segment_that_waits_is_told(tmp_path):
+    journal = subscriptions(tmp_path, SUBSCRIBED)
+    journal.close()
+    (path,) = folder.segments(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"subscribed")] ^= 1
+    path.write_bytes(content)
+    assert kinds(tmp_path) == {"damaged", "missing"}
+    list(recover(tmp_path))
+    assert kinds(tmp_path) == {"damaged"}
+    assert [note.kind for note in verify(tmp_path).notes] == ["lost"]

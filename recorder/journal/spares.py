@@ -1,0 +1,90 @@
+"""Room kept for a full disk: files without content that hold their blocks, so that a segment can go into one.
+
+Rules:
+- A spare's size is 0: whoever reads a segment that was begun in one sees what was written, and no zeros behind it.
+- A spare takes at most half of what is free: it must not be what fills the disk.
+- Where a file system cannot keep room, recording goes on without.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+from pathlib import Path
+
+from recorder.journal.segment import free
+
+SPARE_BYTES = 9 * 1024 * 1024
+"""One spare holds one segment: its records, the state that it begins with, and the last read."""
+
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
+_UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
+
+_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+
+class Spares:
+    """The spares of one journal, ``spare-1`` and so on, ``total`` bytes together.
+
+    Attributes:
+        size: bytes of one.
+        count: how many there are to be.
+        unable: whether the file system cannot keep room.
+    """
+
+    def __init__(self, folder: Path, total: int) -> None:
+        self.size = min(SPARE_BYTES, total // 2)
+        self.count = total // self.size if self.size else 0
+        self.unable = False
+        self._paths = [folder / f"spare-{number}" for number in range(1, self.count + 1)]
+
+    @property
+    def left(self) -> list[Path]:
+        """Those that can be used."""
+        return [path for path in self._paths if self._is_reserved(path)]
+
+    def fill(self) -> None:
+        """Make what is missing, as far as there is room.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        for path in self._paths:
+            if self.unable or self._is_reserved(path):
+                continue
+            if free(path.parent) < 2 * self.size:
+                return
+            self._reserve(path)
+
+    def _is_reserved(self, path: Path) -> bool:
+        """Whether it is empty and holds its room; one with content is a second name of a segment."""
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            return found.st_size == 0 and found.st_blocks * 512 >= self.size
+        return False
+
+    def _reserve(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            reserve(descriptor, self.size)
+        except OSError as error:
+            path.unlink()
+            if error.errno not in _UNABLE:
+                raise
+            self.unable = True
+        finally:
+            os.close(descriptor)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Keep ``size`` bytes of the disk for a file, whose size stays what it is.
+
+    Raises:
+        OSError: there is no room, or the file system cannot.
+    """
+    while _fallocate(descriptor, _KEEP_SIZE, 0, size) != 0:
+        code = ctypes.get_errno()
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))

@@ -1,0 +1,64 @@
+"""What is kept although it does not read, and what goes because nobody needs it any more.
+
+Rule: bytes that could not be read today may be read by someone tomorrow. They are moved, never deleted.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from recorder import schema
+from recorder.journal.folder import sync_folder
+from recorder.partition import COMPACTED
+
+_STAGED = re.compile(
+    rf"(?:{'|'.join(schema.TABLES)})-\d{{19}}-\d{{19}}(?:-(?!{COMPACTED}\b)[a-z]+)?\.parquet"
+)
+
+
+def move(path: Path, folder: Path) -> Path:
+    """Move a file into a folder that may not be there yet, durably; one of that name there already is not replaced."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    target = _free(folder / path.name)
+    path.rename(target)
+    for one in (folder, *(made.parent for made in missing), path.parent):
+        sync_folder(one)
+    return target
+
+
+def keep(root: Path, path: Path) -> None:
+    """Keep a damaged segment."""
+    move(path, root / "journal" / "set-aside")
+
+
+def keep_torn(root: Path, number: int, content: bytes) -> None:
+    """Keep the bytes behind the last whole record of a segment, if any are written."""
+    written = content.rstrip(b"\0")
+    target = root / "journal" / "set-aside" / f"{number:08d}.torn"
+    if written and not target.exists():
+        move(stage(root, target.name, written), target.parent)
+
+
+def stage(root: Path, name: str, content: bytes) -> Path:
+    """Write a file into ``staging``, durably."""
+    staged = root / "staging" / name
+    with staged.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return staged
+
+
+def sweep(root: Path) -> None:
+    """Take away what a killed renderer left staged: whatever it was, its segment is rendered again."""
+    for path in (root / "staging").iterdir():
+        if _STAGED.fullmatch(path.name):
+            path.unlink()
+
+
+def _free(target: Path) -> Path:
+    if not target.exists():
+        return target
+    taken = (target.with_name(f"{target.stem}.{count}{target.suffix}") for count in range(1, 1_000_000))
+    return next(path for path in taken if not path.exists())

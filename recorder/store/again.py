@@ -1,0 +1,213 @@
+"""Rendering again what the archive holds: how a bug in decoding is mended after the fact.
+
+Order: render every segment of the archive -> stage, a folder a table and day, those rows and the rows of no archived
+segment -> hold the numbers of before against those of after -> swap the folders as one act (``pending``).
+
+Rules:
+- Rows keep their numbers; one may move to another table. No number is lost, none stands twice.
+- ``gaps`` and ``instruments`` stay: they are what the recorder said itself, and nothing decodes them.
+"""
+
+import contextlib
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pandas.util import hash_pandas_object
+
+from recorder import partition, schema
+from recorder.journal.folder import load
+from recorder.journal.format import NotASegmentError
+from recorder.partition import File
+from recorder.render.archive import Archived, archived
+from recorder.render.numbers import Stretch
+from recorder.render.publish import encoding, metadata, partitions, publish
+from recorder.render.tables import Rendered, render
+from recorder.store.pending import Swap, begin, swap_all
+from recorder.store.swap import compacting
+
+Progress: TypeAlias = Callable[[int], None]
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+
+class NotTheSameError(RuntimeError):
+    """What was rendered again does not hold the numbers that were there; nothing was changed."""
+
+
+@dataclass(slots=True)
+class Again:
+    """What came of it.
+
+    Attributes:
+        segments: how many were rendered.
+        unreadable: files of the archive that do not read; their rows stay as they are.
+        days: the days that have other files now.
+        changed: table to how many of its rows are other than before, gone to another table, or come from one.
+    """
+
+    segments: int = 0
+    unreadable: list[Path] = field(default_factory=list)
+    days: set[dt.date] = field(default_factory=set)
+    changed: dict[str, int] = field(default_factory=dict)
+
+
+def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _bytes: None) -> Again:
+    """Render the archive's segments again, or those that begin on a UTC day; ``progress`` is told the size of each.
+
+    To be called by who holds the root.
+
+    Raises:
+        NotARecordingError, RootInUseError: it cannot be done now.
+        NotTheSameError: the archive is not of this recording; nothing was changed.
+        PublishError, CannotExchangeError, OSError: nothing was changed, or ``roll_forward`` goes on.
+    """
+    next_seq = load(root).next_seq
+    done = Again()
+    with compacting(root):
+        area = begin(root)
+        covered = list(
+            _render(area, [one for one in archived(root) if day in (None, one.day)], done, progress)
+        )
+        if any(last >= next_seq for _, last in covered):
+            raise NotTheSameError(f"{root}/archive: holds numbers from {next_seq} on, which were never given")
+        swaps = []
+        for table, at in _folders(root, area):
+            _stage_rest(root, area, table, at, covered)
+        for at in sorted({at for _, at in _folders(root, area)}):
+            _refuse_other_numbers(root, area, at)
+        for table, at in _folders(root, area):
+            before, after = _names(root, table, at), _names(area, table, at)
+            if before != after and (rows := _changed(root, area, table, at)):
+                done.changed[table] = done.changed.get(table, 0) + rows
+                done.days.add(at)
+                swaps.append(Swap(f"{table}/date={at.isoformat()}", before, after))
+        swap_all(root, swaps)
+    return done
+
+
+def _render(
+    area: Path, segments: list[Archived], done: Again, progress: Progress
+) -> Iterator[tuple[int, int]]:
+    """Publish the segments' rows in the staging area; the first and the last number of each."""
+    for one in segments:
+        with contextlib.suppress(OSError, NotASegmentError):
+            rendered = render(one.content())
+            if not rendered.damage:
+                yield _published(area, rendered)
+                done.segments += 1
+                progress(one.path.stat().st_size)
+                continue
+        done.unreadable.append(one.path)
+
+
+def _published(area: Path, rendered: Rendered) -> tuple[int, int]:
+    numbered = {name: rows for name, rows in rendered.tables.items() if name in schema.SEQUENCED}
+    for part in partitions(numbered, rendered.first_seq, rendered.next_seq - 1):
+        publish(area, part)
+    return rendered.first_seq, rendered.next_seq - 1
+
+
+def _folders(root: Path, area: Path) -> list[tuple[str, dt.date]]:
+    """The tables and days that hold rows of the archived segments, before or after."""
+    days = {partition.parse(path).day for path in area.glob("*/date=*/*.parquet")}  # type: ignore[union-attr]
+    return [
+        (table, at)
+        for at in sorted(days)
+        for table in schema.SEQUENCED
+        if partition.folder(root, table, at).is_dir() or partition.folder(area, table, at).is_dir()
+    ]
+
+
+def _stage_rest(root: Path, area: Path, table: str, at: dt.date, covered: list[tuple[int, int]]) -> None:
+    """The rows of a table and day that are of no archived segment: a file as it is, or what is left of it."""
+    target = partition.folder(area, table, at)
+    target.mkdir(parents=True, exist_ok=True)
+    for file in _files(root, table, at):
+        if any(first <= file.last_seq and last >= file.first_seq for first, last in covered):
+            _write_rest(area, file, target, covered)
+        elif not (target / file.path.name).exists():
+            os.link(file.path, target / file.path.name)
+
+
+def _write_rest(area: Path, file: File, target: Path, covered: list[tuple[int, int]]) -> None:
+    """What a file holds besides the rows that were rendered again; a row group at a time."""
+    staged = area / "staging" / "rest.parquet"
+    least, most = 0, -1
+    with pq.ParquetFile(file.path, page_checksum_verification=True) as source:
+        shape = source.schema_arrow.remove_metadata()
+        with pq.ParquetWriter(staged, shape, **encoding(shape.names)) as writer:
+            for group in range(source.num_row_groups):
+                rows = source.read_row_group(group)
+                rows = rows.filter(pa.array(~_covered(rows["seq"].to_numpy(), covered)))
+                if len(rows):
+                    writer.write_table(rows.cast(shape))
+                    seq = rows["seq"].to_numpy()
+                    least = int(seq.min()) if most < 0 else min(least, int(seq.min()))
+                    most = max(most, int(seq.max()))
+            writer.add_key_value_metadata(metadata(file.table))
+    if most >= 0:
+        with staged.open("rb") as written:
+            os.fsync(written.fileno())
+        staged.rename(target / partition.name(least, most, partition.checksum(staged)))
+    else:
+        staged.unlink()
+
+
+def _covered(seq: Numbers, covered: list[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    firsts = np.array([first for first, _ in covered], np.int64)
+    lasts = np.array([last for _, last in covered], np.int64)
+    place = np.searchsorted(firsts, seq, side="right") - 1
+    inside: npt.NDArray[np.bool_] = (place >= 0) & (seq <= lasts[place])
+    return inside
+
+
+def _refuse_other_numbers(root: Path, area: Path, at: dt.date) -> None:
+    """Every number of before is there after, and none twice."""
+    before, after = (
+        [file for table in schema.SEQUENCED for file in _files(one, table, at)] for one in (root, area)
+    )
+    files = sorted(before + after, key=lambda file: file.first_seq)
+    counts = [Stretch([files[0], *files[1:]]) for _ in range(2)]
+    for found, stretch in zip((before, after), counts, strict=True):
+        for file in found:
+            stretch.count(pq.read_table(file.path, columns=["seq"], partitioning=None)["seq"].to_numpy())
+    old, new = counts
+    if ((new.counts == 0) & (old.counts > 0)).any() or (new.counts > 1).any():
+        raise NotTheSameError(
+            f"{at}: the archive does not hold the numbers that the tables do; nothing was changed"
+        )
+
+
+def _changed(root: Path, area: Path, table: str, at: dt.date) -> int:
+    """How many rows are other than before, come or gone."""
+    old, new = (_fingerprints(one, table, at) for one in (root, area))
+    same = np.intersect1d(old, new, assume_unique=True)
+    return max(len(old), len(new)) - len(same)
+
+
+def _fingerprints(root: Path, table: str, at: dt.date) -> npt.NDArray[np.uint64]:
+    """A number for each row, of all its values."""
+    parts = [np.empty(0, np.uint64)]
+    for file in _files(root, table, at):
+        with pq.ParquetFile(file.path) as source:
+            for group in range(source.num_row_groups):
+                rows = source.read_row_group(group).select(schema.schema(table).names).to_pandas()
+                parts.append(hash_pandas_object(rows, index=False).to_numpy().astype(np.uint64))
+    return np.unique(np.concatenate(parts))
+
+
+def _files(root: Path, table: str, at: dt.date) -> list[File]:
+    folder = partition.folder(root, table, at)
+    return partition.in_folder(folder) if folder.is_dir() else []
+
+
+def _names(root: Path, table: str, at: dt.date) -> list[str]:
+    folder = partition.folder(root, table, at)
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,98 @@
+"""Several folders put in place of others as one act: a word that is durable first, then folder after folder.
+
+Rules:
+- Before the word nothing has happened; behind it, whoever comes next finishes (``roll_forward``).
+- A file that came to a folder meanwhile comes along.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recorder.journal.folder import sync_folder
+from recorder.journal.lock import rendering
+from recorder.store.swap import CannotExchangeError, exchange
+
+_WORD = "from-archive.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A folder, ``<table>/date=...``, and the names of its files before and after."""
+
+    folder: str
+    before: list[str]
+    after: list[str]
+
+
+def area(root: Path) -> Path:
+    """Where the folders that are to be are staged."""
+    return root / "staging" / "from-archive"
+
+
+def begin(root: Path) -> Path:
+    """The staging area, empty: what is there without a word is left by one that was killed."""
+    roll_forward(root)
+    shutil.rmtree(area(root), ignore_errors=True)
+    (area(root) / "staging").mkdir(parents=True)
+    return area(root)
+
+
+def swap_all(root: Path, swaps: list[Swap]) -> None:
+    """Put the staged folders in place of the others.
+
+    Raises:
+        CannotExchangeError: this filesystem cannot; nothing was changed.
+        OSError: the disk refused; ``roll_forward`` goes on.
+    """
+    word = root / "staging" / _WORD
+    staged = word.with_suffix(".new")
+    with staged.open("w") as file:
+        json.dump([asdict(swap) for swap in swaps], file)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.rename(word)
+    sync_folder(word.parent)
+    try:
+        roll_forward(root)
+    except CannotExchangeError:
+        word.unlink()
+        raise
+
+
+def roll_forward(root: Path) -> bool:
+    """Finish what was begun; returns whether there was anything to finish.
+
+    Raises:
+        CannotExchangeError, OSError: it cannot be finished; the word stays.
+    """
+    word = root / "staging" / _WORD
+    if not word.exists():
+        return False
+    with rendering(root):
+        for swap in json.loads(word.read_bytes()):
+            _swap(root, Swap(**swap))
+        word.unlink()
+        sync_folder(word.parent)
+    shutil.rmtree(area(root), ignore_errors=True)
+    return True
+
+
+def _swap(root: Path, swap: Swap) -> None:
+    live, staged = root / swap.folder, area(root) / swap.folder
+    there = {path.name for path in live.iterdir()} if live.is_dir() else set()
+    if not (there >= set(swap.after) and there.isdisjoint(set(swap.before) - set(swap.after))):
+        staged.mkdir(parents=True, exist_ok=True)
+        live.mkdir(parents=True, exist_ok=True)
+        for name in there - set(swap.before):
+            if not (staged / name).exists():
+                os.link(live / name, staged / name)
+        sync_folder(staged)
+        exchange(staged, live)
+    if live.is_dir() and not any(live.iterdir()):
+        live.rmdir()
+    for one in (live, live.parent, staged.parent, root):
+        if one.is_dir():
+            sync_folder(one)

@@ -1,0 +1,147 @@
+"""Letting go of what is older than is to be kept: whole UTC days of ticks, and days of the journal's archive.
+
+Order: what will be gone is made durable in ``recording.json`` -> the days' folders are renamed into staging -> the
+names are made durable -> they are deleted. So nobody ever takes for a loss what was let go of, wherever it is killed.
+
+Rules:
+- What the recording tells of itself stays: ``events``, ``gaps``, ``instruments``. A line may have been subscribed, and
+  its contract looked up, long before the first tick that is kept; without them nobody could say what that tick is, nor
+  whether anything is missing. They are small.
+- Never today, nor a day of which anything still waits in the journal.
+- Never a file that is none of the recording's: it stays, and its folder with it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from recorder import schema
+from recorder.journal import folder
+from recorder.journal.lock import rendering
+from recorder.store.days import Day, dates, horizon, look
+from recorder.store.swap import clear, compacting
+
+ARCHIVE = "archive"
+"""What the journal's archive is called where tables are named."""
+
+_ARCHIVED = re.compile(r"\d+\.journal\.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A day that goes: its table (or ``ARCHIVE``), its files, what they take, and what stays because it is foreign."""
+
+    table: str
+    day: date
+    folder: Path
+    files: tuple[Path, ...]
+    bytes: int
+    foreign: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What retention does.
+
+    Attributes:
+        gone: the days that go, tables in order of their names, oldest day first.
+        waiting: days that are old enough, and stay because the journal still holds rows of them.
+        kept_from: the first day that is kept; None: of the tables nothing goes.
+        kept_seq: numbers below it may be gone.
+    """
+
+    gone: list[Gone]
+    waiting: list[date]
+    kept_from: date | None
+    kept_seq: int
+
+    @property
+    def bytes(self) -> int:
+        """What it frees."""
+        return sum(gone.bytes for gone in self.gone)
+
+
+def plan(
+    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
+) -> Plan:
+    """What would go. ``days``: how many UTC days before today are kept; None: all. ``archive_days``: of the archive.
+
+    Raises:
+        NotARecordingError: ``root`` is no recording.
+    """
+    today = today or datetime.now(UTC).date()
+    over = horizon(root)
+    old = [] if days is None else list(_old(root, today - timedelta(days)))
+    waiting = sorted({day.date for day in old if over.reason(day, today)})
+    going = [day for day in old if day.date not in waiting]
+    gone = [_gone(day) for day in going if day.files]
+    numbers = [file.last_seq for day in going for file in day.files]
+    archived = [] if archive_days is None else list(_archived(root, today - timedelta(archive_days)))
+    kept_from = today - timedelta(days) if gone and days is not None else None
+    return Plan([*gone, *archived], waiting, kept_from, max(numbers, default=0) + 1)
+
+
+def retain(
+    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
+) -> Plan:
+    """Let go of what ``plan`` says; returns it.
+
+    Raises:
+        NotARecordingError: ``root`` is no recording.
+        RootInUseError: another process compacts it, or lets go of days.
+        OSError: the disk refused.
+    """
+    folder.load(root)  # a folder that is no recording gets no lock file
+    with compacting(root) as area:
+        with rendering(root):
+            found = plan(root, days, archive_days, today)
+            _remember(root, found)
+            for gone in found.gone:
+                _take_away(gone, area)
+        clear(root, area)
+    return found
+
+
+def _remember(root: Path, found: Plan) -> None:
+    """Say what is no longer there, before it is gone."""
+    if found.kept_from is None:
+        return
+    checkpoint = folder.load(root)
+    checkpoint.kept_from = max(checkpoint.kept_from or "", found.kept_from.isoformat())
+    checkpoint.kept_seq = max(checkpoint.kept_seq, found.kept_seq)
+    folder.save(root, checkpoint)
+
+
+def _take_away(gone: Gone, area: Path) -> None:
+    """Move a day's files to where they are deleted."""
+    target = area / gone.table / gone.folder.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not gone.foreign:
+        gone.folder.rename(target)
+        return
+    target.mkdir()
+    for path in gone.files:
+        path.rename(target / path.name)
+
+
+def _old(root: Path, kept_from: date) -> Iterator[Day]:
+    for table in sorted(schema.MARKET_TABLES):
+        for day in dates(root, table):
+            if day < kept_from:
+                yield look(root, table, day)
+
+
+def _gone(day: Day) -> Gone:
+    return Gone(day.table, day.date, day.folder, tuple(day.paths), day.bytes, day.foreign)
+
+
+def _archived(root: Path, kept_from: date) -> Iterator[Gone]:
+    for day in dates(root, ARCHIVE):
+        where = root / ARCHIVE / f"date={day}"
+        names = sorted(path.name for path in where.iterdir()) if day < kept_from else []
+        ours = tuple(where / name for name in names if _ARCHIVED.fullmatch(name))
+        foreign = tuple(name for name in names if not _ARCHIVED.fullmatch(name))
+        if ours:
+            yield Gone(ARCHIVE, day, where, ours, sum(path.stat().st_size for path in ours), foreign)

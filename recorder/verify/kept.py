@@ -1,0 +1,62 @@
+"""What a recording holds besides its tables: journal, archive, bytes set aside, and what others put there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from recorder import schema
+from recorder.journal import folder
+from recorder.journal.format import Damage, NotASegmentError, scan
+from recorder.partition import parse
+from recorder.render.archive import archived
+from recorder.verify.rows import Progress
+from recorder.verify.verdict import Flaw, Note
+
+
+def journal(root: Path) -> Iterator[Flaw]:
+    """Damage within the segments that wait; what stands behind the last record may be being written."""
+    for path in folder.segments(root):
+        try:
+            content = path.read_bytes()
+            found = [one for one in scan(content) if isinstance(one, Damage)]
+        except FileNotFoundError:
+            continue  # published since it was listed
+        except NotASegmentError as error:
+            if content.strip(b"\0"):
+                yield Flaw("damaged", f"{path}: {error}")
+            continue
+        for one in found:
+            if one.offset + one.size < len(content):
+                text = f"{path}: {one.size} bytes from {one.offset} on do not read; recover saves the rest"
+                yield Flaw("damaged", text)
+
+
+def archive(root: Path, progress: Progress) -> Iterator[Flaw]:
+    """Segments of the archive that do not decompress, or whose records do not read."""
+    for one in archived(root):
+        try:
+            size = one.path.stat().st_size
+            if any(isinstance(record, Damage) for record in scan(one.content())):
+                yield Flaw("unreadable", f"{one.path}: holds damaged records")
+        except FileNotFoundError:
+            continue  # its days in the archive are over
+        except (OSError, NotASegmentError) as error:
+            yield Flaw("unreadable", f"{one.path}: {error}")
+        progress(size)
+
+
+def set_aside(root: Path) -> Iterator[Flaw]:
+    """What could not be read when it was to be: a person has to look at it, and move it away."""
+    segments = (path for path in sorted((root / "journal" / "set-aside").glob("*")) if path.suffix != ".torn")
+    files = (path for path in sorted((root / "set-aside").rglob("*")) if path.is_file())
+    for path in (*segments, *files):
+        yield Flaw("damaged", f"{path}: holds bytes that could not be read")
+
+
+def notes(root: Path) -> Iterator[Note]:
+    """Torn tails that are kept, and files among the tables that are not ours."""
+    for path in sorted((root / "journal" / "set-aside").glob("*.torn")):
+        yield Note("torn", f"{path}: {path.stat().st_size} bytes of a record that nobody finished writing")
+    for table in schema.TABLES:
+        for path in sorted((root / table).rglob("*")):
+            if path.is_file() and (parse(path) is None or path.parent.parent != root / table):
+                yield Note("foreign", f"{path}: none of the recorder's files")

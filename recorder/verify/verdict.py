@@ -1,0 +1,65 @@
+"""What a verification says."""
+
+from dataclasses import dataclass, field
+
+from recorder.render.numbers import Run
+
+_EACH = 20
+"""So many holes of one stretch of files are named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that is not whole: what kind (missing, twice, unreadable, wrong, uncovered, damaged), and where."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth knowing that is no flaw: what kind (lost, torn, foreign), and where."""
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        rows: numbered rows read.
+        files: files read.
+        flaws: what is not whole; empty if everything is.
+        notes: what else there is to say.
+    """
+
+    rows: int = 0
+    files: int = 0
+    flaws: list[Flaw] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def missing(found: list[Run]) -> list[Flaw]:
+    """Numbers that are in no table, and in no gap."""
+    return [Flaw("missing", f"{text} in no table{rows}") for text, rows in _told(found)]
+
+
+def lost(found: list[Run]) -> list[Note]:
+    """Numbers that are in no table, but in a gap that says so."""
+    return [Note("lost", f"{text} in no table, but in a gap{rows}") for text, rows in _told(found)]
+
+
+def twice(found: list[Run]) -> list[Flaw]:
+    """Numbers that several rows have."""
+    return [
+        Flaw("twice", f"{text.removesuffix(' are')} stand in more than one row") for text, _ in _told(found)
+    ]
+
+
+def _told(found: list[Run]) -> list[tuple[str, str]]:
+    count = sum(last - first + 1 for first, last in found)
+    if len(found) > _EACH:
+        return [(f"numbers {found[0][0]} to {found[-1][1]}, {count:,} of them, are", f" ({count:,} rows)")]
+    return [(f"numbers {first} to {last} are", f" ({last - first + 1} rows)") for first, last in found]

@@ -1,0 +1,234 @@
+"""Days older than is to be kept go, after the recording has said so; nothing else does."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from store.recordings import DAY, TODAY, files, put, recording, tick
+from tape import NOON, Tape, names
+
+import recorder
+from recorder import partition
+from recorder.journal import folder
+from recorder.journal.lock import RootInUseError
+from recorder.render import recover
+from recorder.store import plan, retain
+from recorder.store.swap import compacting
+from recorder.verify import verify
+from recorder.wire.layouts import frame
+
+
+@pytest.fixture
+def root(tmp_path):
+    return recording(tmp_path / "data")
+
+
+def back(days):
+    return TODAY - timedelta(days)
+
+
+def filled(root, days=5):
+    """A file a day and table for the days before today, the oldest first; numbers 10, 20, ... end a day."""
+    for number in range(days):
+        day = back(days - number)
+        put(root, "level1", [tick(10 * number + 1, day=day), tick(10 * number + 9, day=day)], day)
+        quote = {"ts_recv": tick(0, day=day)["ts_recv"], "seq": 10 * number + 10, "symbol": "A"}
+        put(root, "quotes", [quote], day)
+        put(root, "events", [quote | {"kind": "notice"}], day)
+        put(root, "gaps", [gap(day)], day, numbers=(10 * number + 1, 10 * number + 99))
+    return root
+
+
+def gap(day):
+    began, ended = (datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for hour in (9, 10))
+    ends = {"ts_start": began, "ts_end": ended, "seq_start": 0, "seq_end": 1}
+    return {"symbol": "AAPL", "stream": "level1", "reason": "farm", **ends}
+
+
+def archived(root, day, *kept):
+    where = root / "archive" / f"date={day}"
+    where.mkdir(parents=True)
+    for name in kept:
+        (where / name).write_bytes(b"x" * 7)
+    return where
+
+
+def test_what_would_go_is_said_and_nothing_happens(root):
+    filled(root)
+    archived(root, back(3), "00000001.journal.zst")
+    before = sorted(root.rglob("*"))
+    found = plan(root, 3, 2, TODAY)
+    assert [
+        ("level1", back(5)), ("level1", back(4)), ("quotes", back(5)), ("quotes", back(4)), ("archive", back(3)),
+    ] == [(gone.table, gone.day) for gone in found.gone]  # fmt: skip
+    sizes = sum(path.stat().st_size for gone in found.gone for path in gone.files)
+    assert (sizes, back(3), 21) == (found.bytes, found.kept_from, found.kept_seq)
+    assert before == sorted(root.rglob("*"))
+
+
+def test_old_days_of_ticks_go_and_the_recording_says_up_to_where(root):
+    filled(root)
+    retain(root, 3, None, TODAY)
+    for table in ("level1", "quotes"):
+        assert [f"date={back(n)}" for n in (3, 2, 1)] == names(root / table)
+    assert [5, 5] == [len(names(root / table)) for table in ("events", "gaps")]
+    checkpoint = folder.load(root)
+    assert (back(3).isoformat(), 21) == (checkpoint.kept_from, checkpoint.kept_seq)
+    assert [] == names(root / "staging")
+    assert [] == retain(root, 3, None, TODAY).gone
+
+
+def test_the_horizon_never_goes_back(root):
+    filled(root)
+    retain(root, 2, None, TODAY)
+    put(root, "level1", [tick(5, day=back(9))], back(9))
+    retain(root, 5, None, TODAY)
+    checkpoint = folder.load(root)
+    assert (back(2).isoformat(), 31) == (checkpoint.kept_from, checkpoint.kept_seq)
+    assert [] == files(root, day=back(9))
+
+
+def test_where_nothing_goes_nothing_is_said(root):
+    filled(root)
+    before = (root / "recording.json").read_bytes()
+    assert [] == retain(root, 5, 5, TODAY).gone
+    assert before == (root / "recording.json").read_bytes()
+
+
+def test_a_day_still_in_the_journal_stays_with_all_its_tables(root):
+    filled(root)
+    (segment,) = Tape(ts=int(datetime(*back(4).timetuple()[:3], 12, tzinfo=UTC).timestamp() * 1e6)).contents()
+    folder.segment_path(root, 1).write_bytes(segment)
+    found = retain(root, 1, None, TODAY)
+    assert [back(4), back(3), back(2)] == found.waiting
+    assert {back(5)} == {gone.day for gone in found.gone}
+
+
+def test_a_day_with_numbers_behind_the_checkpoint_stays_with_all_its_tables(root):
+    filled(root)
+    put(root, "level1", [tick(1_000_000, day=back(5))], back(5))
+    assert {back(4)} == {gone.day for gone in retain(root, 3, None, TODAY).gone}
+    assert 2 == len(files(root, "level1", back(5)))
+    assert 1 == len(files(root, "quotes", back(5)))
+
+
+def test_today_stays_however_little_is_kept(root):
+    put(root, "level1", [tick(1, day=TODAY)], TODAY)
+    assert [] == retain(root, 0, 0, TODAY).gone
+
+
+def test_a_foreign_file_stays_where_it_is(root):
+    filled(root)
+    foreign = partition.folder(root, "level1", back(5)) / "notes.txt"
+    foreign.write_text("mine")
+    aside = archived(root, back(5), "00000001.journal.zst", "what.zst")
+    found = retain(root, 3, 3, TODAY)
+    assert {("level1", ("notes.txt",)), ("archive", ("what.zst",))} == {
+        (gone.table, gone.foreign) for gone in found.gone if gone.foreign
+    }
+    assert ["notes.txt"] == names(foreign.parent)
+    assert ["what.zst"] == names(aside)
+    assert [] == retain(root, 3, 3, TODAY).gone
+
+
+def test_days_of_the_archive_go_by_their_own_age(root):
+    filled(root)
+    for n in (3, 2, 1):
+        archived(root, back(n), "00000001.journal.zst", "00000002.journal.zst")
+    assert [("archive", back(3), 14)] == [
+        (gone.table, gone.day, gone.bytes) for gone in retain(root, None, 2, TODAY).gone
+    ]
+    assert [f"date={back(n)}" for n in (2, 1)] == names(root / "archive")
+    assert folder.load(root).kept_from is None
+
+
+def test_it_does_not_run_beside_a_compaction(root):
+    filled(root)
+    with compacting(root), pytest.raises(RootInUseError):
+        retain(root, 1, None, TODAY)
+    assert 5 == len(names(root / "level1"))
+
+
+def test_what_remains_is_read_as_before(tmp_path):
+    """A line that was subscribed on a day that is gone is still known to be one of trades."""
+    root = tmp_path / "data"
+    folder.create(root)
+    tape = Tape(ts=NOON - 10 * 86_400_000_000)
+    tape.open(AAPL=(4, "level1"), INTC=(6, "trades"))
+    ended = {
+        "symbol": "AAPL",
+        "stream": "level1",
+        "reason": "farm",
+        "ts_start": tape.ts,
+        "seq_start": 1,
+        "code": None,
+    }
+    tape.control("gap_end", **ended, ts_end=tape.ts + 5, seq_end=2)
+    tape.control("qualified", symbol="AAPL", instrument={"symbol": "AAPL", "con_id": 1004, "sec_type": "STK"})
+    for _ in range(4):
+        tape.read(frame("1", "6", "4", "1", "5.0", "5", "1"))
+        tape.read(frame("99", "6", "1", "1795000000", "36.5", "100", "0", "ARCA", ""))
+        tape.ts += 86_400_000_000
+    for index, content in enumerate(tape.contents(), 1):
+        folder.segment_path(root, index).write_bytes(content)
+    list(recover(root))
+    db = recorder.open(root)
+    before = [db.level1("AAPL"), db.trades("INTC"), db.bars("INTC", "1h")]
+    retain(root, 2, None, datetime.fromtimestamp(tape.ts / 1e6, UTC).date())
+    after = [db.level1("AAPL"), db.trades("INTC"), db.bars("INTC", "1h")]
+    assert [4, 4, 4] == [len(found) for found in before]
+    for old, new in zip(before, after, strict=True):
+        assert old[2:].reset_index(drop=True).equals(new.reset_index(drop=True))
+    assert 2 == len(db.coverage())
+    assert [] == verify(root).flaws
+
+
+def nightly(root, *words):
+    run = [sys.executable, "-m", "recorder.store", str(root), *words]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_the_nightly_process_compacts_then_lets_go(root):
+    for seq in (1, 2):
+        put(root, "level1", [tick(seq)])
+    archived(root, DAY, "00000001.journal.zst")
+    returned, (compacted, *deleted), errors = nightly(root, "--retain-days", "30", "--archive-days", "7")
+    assert (0, "") == (returned, errors)
+    assert (2, 1) == (compacted["files_before"], compacted["files"])
+    assert [
+        {"table": "level1", "day": str(DAY), "deleted": 1, "bytes": compacted["bytes"]},
+        {"table": "archive", "day": str(DAY), "deleted": 1, "bytes": 7},
+    ] == deleted
+    assert [] == names(root / "level1")
+
+
+def command(*words):
+    run = [sys.executable, "-m", "recorder", *map(str, words)]
+    return subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_command_shows_what_would_go_and_deletes_when_told_to(root):
+    filled(root)
+    said = command("retain", root, "--days", 30)
+    assert (0, "") == (said.returncode, said.stderr)
+    assert "nothing was deleted; with --delete it is" in said.stdout
+    assert "total" in said.stdout
+    assert 5 == len(names(root / "level1"))
+    assert "level1" in command("retain", root, "--days", 30, "--delete").stdout
+    assert [] == names(root / "level1")
+    assert "nothing to delete: nothing is that old\n" == command("retain", root, "--days", 30).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((), "say what is to be kept: --days N, --archive-days M, or both"),
+        (("--days", "none"), "--days none: must be a whole number from 1 to 100000"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_its_options(root, words, error):
+    said = command("retain", root, *words)
+    assert (2, f"{error}\n") == (said.returncode, said.stderr)
