@@ -135,7 +135,7 @@ def _record(gap: Unfilled, ticks: list[Tick], cursor: int, *, done: bool) -> dic
 
 def hopeless(gap: Unfilled) -> str | None:
     """Why nobody can be asked for what a gap misses; None: IB can."""
-    if gap.ts_end < gap.ts_start:
+    if gap.set_back or gap.ts_end < gap.ts_start:
         return "the clock was set back meanwhile"
     if not gap.con_id or not gap.exchange:
         return "which contract was received is not on record"

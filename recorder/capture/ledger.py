@@ -7,11 +7,13 @@ Rules:
   ends before reads are journalled again.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from recorder.journal.folder import Checkpoint
+from recorder.journal.state import Gap
 from recorder.journal.writer import Journal
 from recorder.session.actions import Key
 from recorder.session.watchlist import Subscription
@@ -19,6 +21,9 @@ from recorder.wire.activity import Mark
 
 _ASKED = ("con_id", "exchange", "trade_kind")
 """What a gap keeps of the request whose ticks it misses: the line may stand for another contract later."""
+
+_MOST_STEPS = 1000
+"""Steps of the clock that are remembered: number of the next row, and microseconds."""
 
 
 @dataclass(slots=True)
@@ -28,13 +33,21 @@ class Ledger:
     journal: Journal
     _ends: dict[Key, Mark] = field(default_factory=dict)
     _due: dict[Key, None] = field(default_factory=dict)
+    _steps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_STEPS))
 
     def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
         """A row of ``events``."""
         self.journal.control({"kind": kind, "symbol": symbol, "text": text, **more})
 
+    def stepped(self, micros: int) -> None:
+        """The clock was set, forward or back."""
+        self._steps.append((self.journal.seq, micros))
+        self.event("clock_step", f"the clock was set by {micros / 1e6:+.3f} s")
+
     def begin(self, checkpoint: Checkpoint, version: str) -> None:
         """A recorder starts; what was live when the last one ended without a word has a gap since."""
+        if (moved := self.journal.clock() - checkpoint.last_ts) < 0:
+            self.stepped(moved)
         for key in self._live():
             since = checkpoint.lasts.get(key, Mark(checkpoint.last_ts, checkpoint.next_seq - 1))
             self.open(key, since, "restart")
@@ -87,9 +100,8 @@ class Ledger:
         if self.journal.overflow is not None and gap is not None:
             self._due[key] = None
         elif gap is not None:
-            begun = {
-                name: getattr(gap, name) for name in ("code", "reason", "ts_start", "seq_start", *_ASKED)
-            }
+            begun = {name: getattr(gap, name) for name in ("code", "reason", "seq_start", *_ASKED)}
+            begun |= {"ts_start": self._begin_of(gap, until), "set_back": until.ts < gap.ts_start}
             self._ends[key] = until
             self._gap("gap_end", key, begun | {"ts_end": until.ts, "seq_end": until.seq})
 
@@ -105,6 +117,13 @@ class Ledger:
         self.journal.overflow = None
         for key in due:
             self.close(key, self._next_row())
+
+    def _begin_of(self, gap: Gap, until: Mark) -> int:
+        """When it began: of a gap that would end before that by the clock that its end is told by."""
+        if until.ts >= gap.ts_start:
+            return gap.ts_start
+        back = sum(micros for seq, micros in self._steps if seq > gap.seq_start and micros < 0)
+        return min(gap.ts_start + back, until.ts)
 
     def _next_row(self) -> Mark:
         return Mark(self.journal.clock(), self.journal.seq)

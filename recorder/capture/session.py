@@ -281,8 +281,8 @@ class Session:
         self._step(answer)
 
     def _may_ask(self, symbol: str, stream: str) -> bool:
-        """Whether holes of a line's stream can be filled now: it is in the watchlist, and IB is there."""
-        is_wanted = self.machine.streams.named((symbol, stream)) is not None
+        """Whether holes of a line's stream can be filled now: it is in the watchlist, IB is there, and room."""
+        is_wanted = self.machine.streams.named((symbol, stream)) is not None and self._tap.journal.is_well
         return is_wanted and self.machine.watch.lost_since is None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -19,7 +19,7 @@ from recorder.wire.activity import Activity, Mark, Seen
 from recorder.wire.sieve import Sieve
 
 _STEP = 500_000
-"""A wall clock that moves this much (microseconds) against the monotonic one has been set."""
+"""A wall clock that moves so much (microseconds) against the monotonic one has been set; so has one that goes back."""
 
 _ALL = sys.maxsize
 
@@ -50,7 +50,7 @@ class Tap:
     def __init__(self, journal: Journal, on_sealed: Callable[[], None], ledger: Ledger | None = None) -> None:
         """``ledger``: where gaps stand, the one that the session writes to; its own, if nobody else has one."""
         self.journal = journal
-        journal.tail = lambda: self._tail
+        journal.tail = lambda: self._sieve.tail
         self.last_ts = 0
         self.messages = 0
         self._on_sealed = on_sealed
@@ -105,13 +105,8 @@ class Tap:
 
     def seal(self) -> None:
         """End the segment being written, so that it can be rendered."""
-        if self.journal.roll(self._tail):
+        if self.journal.roll(self._sieve.tail):
             self._on_sealed()
-
-    @property
-    def _tail(self) -> bytes:
-        """The beginning of a frame that the journal has; what is left out is none."""
-        return b"" if self.journal.overflow else self._sieve.tail
 
     def _leave_out(self, data: bytes, ts: int) -> int:
         """A read for which there was no place; if there is one again, from the next frame on.
@@ -133,12 +128,13 @@ class Tap:
         self._ledger.overflowed(f"no room for {seconds:.1f} s: {overflow.bytes} bytes were not recorded")
 
     def _now(self) -> int:
-        offset = self._clock_offset()
-        moved = offset - self._offset
-        if abs(moved) > _STEP:
-            self.journal.control({"kind": "clock_step", "text": f"the clock was set by {moved / 1e6:+.3f} s"})
+        """The time, behind a record of whatever step of the clock shows in the times of messages."""
+        now, offset = self.journal.clock(), self._clock_offset()
+        moved, since_last = offset - self._offset, now - self.last_ts
+        if abs(moved) > _STEP or since_last < 0:
+            self._ledger.stepped(min(moved, since_last) if since_last < 0 else moved)
             self._offset = offset
-        return self.journal.clock()
+        return now
 
     def _clock_offset(self) -> int:
         return self.journal.clock() - time.monotonic_ns() // 1000

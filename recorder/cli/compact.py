@@ -3,13 +3,12 @@
 from collections import defaultdict
 from pathlib import Path
 
-import pyarrow as pa
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
 from recorder.cli.errors import FAILED
-from recorder.store import Compacted, Day, Left
+from recorder.store import Compacted, Day, Left, be_modest
 from recorder.store import compact as compact_root
 from recorder.store import waiting as waiting_in
 
@@ -41,7 +40,7 @@ def compact(root: Path, *, dry_run: bool) -> int:
 
 
 def _compacted(root: Path, size: int, console: Console) -> list[Compacted | Left]:
-    pa.set_cpu_count(1)  # the other cores are the recorder's
+    be_modest()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("compacting", total=size)
         return list(compact_root(root, progress=lambda done: progress.advance(bar, done)))

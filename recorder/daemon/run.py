@@ -91,6 +91,7 @@ class _Daemon:
 
     async def run(self, seconds: float | None) -> None:
         self._listen_to_signals()
+        self._finish_swaps()
         if folder.segments(self._root):
             await self._write_out(None)
         if not self._stopping.is_set():
@@ -149,6 +150,14 @@ class _Daemon:
         self._stop()
         if self._session is not None:
             self._session.stop()
+
+    def _finish_swaps(self) -> None:
+        """What ``recover --from-archive`` was killed in the middle of."""
+        if (self._root / folder.SWAPPING).exists():
+            # Imported here: it brings the renderer's libraries, and this is the rare case.
+            from recorder.store.pending import roll_forward  # noqa: PLC0415
+
+            roll_forward(self._root)
 
     def _checkpoint(self) -> Checkpoint:
         if not folder.segments(self._root):
@@ -215,7 +224,7 @@ class _Daemon:
         """Start the renderer; while one runs, what is sealed meanwhile waits for the next."""
         if self._rendering is None or self._rendering.done():
             self._waiting = 0
-            self._rendering = asyncio.create_task(self._write_out(self._journal.index))
+            self._rendering = asyncio.create_task(self._write_out(self._journal.before))
 
     async def _write_out(self, before: int | None) -> None:
         """Render what was sealed before that segment, or all."""

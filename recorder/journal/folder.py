@@ -20,6 +20,9 @@ FORMAT = 2
 1: Parquet files without a checksum in their names; no ``overflow`` in the journal. Is read.
 """
 
+SWAPPING = Path("staging") / "from-archive.json"
+"""Says which folders are being put in place of others; where it is there, whoever starts finishes that first."""
+
 _NUMBER = re.compile(r"[0-9]+")
 
 

@@ -10,13 +10,13 @@ Rules:
 import contextlib
 import errno
 import os
-import shutil
 import struct
 from pathlib import Path
 
 from recorder.journal import format as segment_format
 from recorder.journal.folder import sync_folder
 from recorder.journal.format import HEADER_SIZE, Record
+from recorder.journal.room import UNABLE, reserve
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors after which the file is what it was: it only cannot grow."""
@@ -118,7 +118,7 @@ class Segment:
         self._descriptor, self.stored, self.direct = descriptor, written, True
 
     def flush(self) -> None:
-        """Write what the file lacks.
+        """Write what the file lacks; not a byte before there is room for whole records.
 
         Raises:
             OSError: it still lacks some; it ends with a whole record.
@@ -126,6 +126,7 @@ class Segment:
         try:
             while self.stored < len(self.copy):
                 end = self._records_end(self.stored)
+                _make_room(self._descriptor, self.stored, end - self.stored)
                 _write(self._descriptor, self.copy[self.stored : end])
                 self.stored = end
         except OSError as error:
@@ -202,9 +203,13 @@ class Segment:
         return at
 
 
-def free(folder: Path) -> int:
-    """Bytes that can still be written there."""
-    return shutil.disk_usage(folder).free
+def _make_room(descriptor: int, start: int, size: int) -> None:
+    """So that a write is not cut short, and a process killed just then leaves no torn record."""
+    try:
+        reserve(descriptor, start, size)
+    except OSError as error:
+        if error.errno not in UNABLE:
+            raise
 
 
 def _write(descriptor: int, content: bytearray) -> None:

@@ -7,21 +7,13 @@ Rules:
 """
 
 import contextlib
-import ctypes
-import errno
 import os
 from pathlib import Path
 
-from recorder.journal.segment import free
+from recorder.journal.room import UNABLE, free, reserve
 
 SPARE_BYTES = 9 * 1024 * 1024
 """One spare holds one segment: its records, the state that it begins with, and the last read."""
-
-_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
-_UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
-
-_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
 class Spares:
@@ -68,23 +60,11 @@ class Spares:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            reserve(descriptor, self.size)
+            reserve(descriptor, 0, self.size)
         except OSError as error:
             path.unlink()
-            if error.errno not in _UNABLE:
+            if error.errno not in UNABLE:
                 raise
             self.unable = True
         finally:
             os.close(descriptor)
-
-
-def reserve(descriptor: int, size: int) -> None:
-    """Keep ``size`` bytes of the disk for a file, whose size stays what it is.
-
-    Raises:
-        OSError: there is no room, or the file system cannot.
-    """
-    while _fallocate(descriptor, _KEEP_SIZE, 0, size) != 0:
-        code = ctypes.get_errno()
-        if code != errno.EINTR:
-            raise OSError(code, os.strerror(code))

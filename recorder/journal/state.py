@@ -94,6 +94,7 @@ class Unfilled:
         con_id: the contract that was received when it began; 0: not on record.
         exchange: where it was asked for.
         trade_kind: of trades ``all_last`` or ``last``, else None.
+        set_back: whether the clock was set back in it, so that nobody knows which times of IB's it stands for.
     """
 
     symbol: str
@@ -107,6 +108,7 @@ class Unfilled:
     con_id: int = 0
     exchange: str = ""
     trade_kind: str | None = None
+    set_back: bool = False
 
     @classmethod
     def of(cls, gap_end: dict[str, Any]) -> "Unfilled":

@@ -15,12 +15,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import structlog
+
 from recorder.journal.folder import sync_folder
 from recorder.journal.lock import rendering
-from recorder.journal.segment import Segment, free
+from recorder.journal.room import free
+from recorder.journal.segment import Segment
 from recorder.journal.spares import Spares
 
 RETRY_SECONDS = 1.0
+
+log = structlog.get_logger("recorder.journal")
 
 
 class JournalError(OSError):
@@ -88,6 +93,7 @@ class Syncer:
             with self.lock, self._noted(self.segments[-1]):
                 if not self.segments[-1].spoilt:
                     self.segments[-1].sync()
+                self._sync_names()
 
     def close(self) -> None:
         """End the thread and secure what can be; the segments left in ``segments`` are not."""
@@ -118,9 +124,16 @@ class Syncer:
             self._watch()
 
     def _run(self) -> None:
-        self.turn()
+        self._guarded_turn()
         while not self._stop.wait(self._seconds or RETRY_SECONDS):
+            self._guarded_turn()
+
+    def _guarded_turn(self) -> None:
+        try:
             self.turn()
+        except Exception as error:  # the thread must not end: nobody else makes anything durable
+            self.error = OSError(errno.EIO, repr(error))
+            log.exception("the journal could not be made durable", problem=str(error))
 
     @contextlib.contextmanager
     def _noted(self, segment: Segment | None = None) -> Iterator[None]:

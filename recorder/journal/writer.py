@@ -17,7 +17,8 @@ from typing import Any
 from recorder.journal import format as segment_format
 from recorder.journal.folder import Checkpoint, segment_path
 from recorder.journal.format import Kind, Record
-from recorder.journal.segment import NO_ROOM, Segment, free
+from recorder.journal.room import free
+from recorder.journal.segment import NO_ROOM, Segment
 from recorder.journal.spares import Spares
 from recorder.journal.state import State
 from recorder.journal.syncer import JournalError, Syncer

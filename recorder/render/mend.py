@@ -61,6 +61,7 @@ def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
         missing = _Missing(root)
         if missing.numbers or missing.untold:
             _restore(root, missing, done)
+            _restore(root, _Missing(root), done)  # which gaps there were is known when the events are back
             _put_on_record(root, done)
         return done
 

@@ -172,7 +172,7 @@ def contract(found: Details, line: Line) -> dict[str, Any]:
         "localSymbol": found.get("local_symbol", ""),
         "tradingClass": found.get("trading_class", ""),
     }
-    return {name: value for name, value in known.items() if value not in ("", 0.0)}
+    return {name: value for name, value in known.items() if name == "conId" or value not in ("", 0.0)}
 
 
 def name(line: Line, found: Details) -> str:

@@ -1,5 +1,6 @@
 """What is done to days that are over: made compact, and let go of when they are old."""
 
+from recorder.store.build import be_modest
 from recorder.store.compact import Compacted, Left, compact, waiting
 from recorder.store.days import Day
 from recorder.store.merge import Limits
@@ -13,6 +14,7 @@ __all__ = [
     "Left",
     "Limits",
     "Plan",
+    "be_modest",
     "compact",
     "plan",
     "retain",

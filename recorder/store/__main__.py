@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from recorder.journal.folder import NotARecordingError
 from recorder.journal.lock import RootInUseError
-from recorder.store import Compacted, Gone, Left, compact, retain
+from recorder.store import Compacted, Gone, Left, Limits, be_modest, compact, retain
 
 _NICENESS = 10
 
@@ -24,7 +22,7 @@ def main() -> int:
     """Compact, then let go of what is old, and say what became of each day."""
     options = _options()
     os.nice(_NICENESS)
-    pa.set_cpu_count(1)
+    be_modest()
     failed = False
     try:
         for done in _nightly(options):
@@ -41,7 +39,7 @@ def main() -> int:
 
 
 def _nightly(options: argparse.Namespace) -> Iterator[Compacted | Left | Gone]:
-    for done in compact(options.root):
+    for done in compact(options.root, limits=Limits(linger=options.linger)):
         if not (isinstance(done, Left) and done.kind == "waits"):
             yield done
     yield from retain(options.root, options.retain_days, options.archive_days).gone
@@ -67,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("root", type=Path, metavar="ROOT")
     parser.add_argument("--retain-days", type=int, metavar="N")
     parser.add_argument("--archive-days", type=int, metavar="M")
+    parser.add_argument("--linger", type=float, metavar="SECONDS", default=Limits().linger)
     return parser.parse_args()
 
 

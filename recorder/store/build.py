@@ -22,6 +22,12 @@ Progress: TypeAlias = Callable[[int], None]
 """Is told the bytes of each file whose rows have been taken in."""
 
 
+def be_modest() -> None:
+    """Set this process up to take one core and to give memory back: the rest is the recorder's."""
+    pa.set_cpu_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 def build(day: Day, staged: Path, limits: Limits, progress: Progress) -> tuple[list[File], int]:
     """The files of a compacted day, durable and proved, in ``staged``; and how many rows they hold."""
     for file in day.files:

@@ -2,13 +2,15 @@
 
 Order of every compaction: hold the files against the checksums in their names -> write staged -> fsync -> read back and
 hold against what went in, row by row -> fsync the staged folder -> exchange it with the day's, if nothing was added to
-that meanwhile -> fsync both parents -> only then delete the old files.
+that meanwhile -> fsync both parents -> only then, and a moment later, delete the old files.
 So whoever reads finds the files of before or those of after: every row once.
 """
 
+import shutil
 import time
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
@@ -22,6 +24,9 @@ from recorder.store.days import Day, Horizon, horizon, look, scattered
 from recorder.store.files import DamagedFileError
 from recorder.store.merge import Limits
 from recorder.store.swap import CannotExchangeError, clear, compacting, exchange
+
+_COPIES = 5
+"""How many times what a day takes is written for a while: its buckets, less dense than Parquet, and the new files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +88,20 @@ def compact(
         run = _Run(root, today or _today(), area, limits, progress)
         for day in waiting(root, run.today):
             yield day if isinstance(day, Left) else run.tried(day)
+            run.let_go()
+        run.let_go_of_all()
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One compaction of a root: what is the same for all its days."""
+    """One compaction of a root: what is the same for all its days, and the folders it has replaced, with the time."""
 
     root: Path
     today: date
     area: Path
     limits: Limits
     progress: Progress
+    replaced: deque[tuple[float, Path]] = field(default_factory=deque)
 
     def tried(self, day: Day) -> Compacted | Left:
         """Compact a day, or say why not."""
@@ -106,24 +114,51 @@ class _Run:
         except OSError as error:
             where = error.filename or day.folder
             done = Left(day.table, day.date, f"{where}: {error.strerror or error}", "failed")
-        clear(self.root, self.area)
+        clear(self.root, self._new)
         return done
+
+    def let_go(self) -> None:
+        """Delete what was replaced long enough ago."""
+        while self.replaced and self.replaced[0][0] + self.limits.linger <= time.monotonic():
+            clear(self.root, self.replaced.popleft()[1])
+
+    def let_go_of_all(self) -> None:
+        """Delete what was replaced, when it is time to."""
+        while self.replaced:
+            time.sleep(max(0.0, self.replaced[0][0] + self.limits.linger - time.monotonic()))
+            self.let_go()
+
+    @property
+    def _new(self) -> Path:
+        """Where a day is built."""
+        return self.area / "new"
 
     def _twice(self, day: Day) -> Compacted | Left:
         """Compact a day; once more if it changed meanwhile."""
+        if left := self._without_room(day):
+            return left
         for _ in range(2):
             if done := self._compacted(day):
                 return done
-            clear(self.root, self.area)
+            clear(self.root, self._new)
             day = look(self.root, day.table, day.date)
             if left := _left(day, horizon(self.root), self.today):
                 return left
         return Left(day.table, day.date, "files of it came or went meanwhile", "cannot")
 
+    def _without_room(self, day: Day) -> Left | None:
+        """Why there is no room on the disk; None: there is."""
+        needed = _COPIES * day.bytes + self.limits.reserve
+        free = shutil.disk_usage(self.root).free
+        if free >= needed:
+            return None
+        reason = f"it takes {needed / 1e6:,.0f} MB of free disk, and there are {free / 1e6:,.0f}"
+        return Left(day.table, day.date, reason, "cannot")
+
     def _compacted(self, day: Day) -> Compacted | None:
-        """Compact a day; None: its files changed meanwhile. The old ones are in the staging area then."""
+        """Compact a day; None: its files changed meanwhile."""
         began, before = time.perf_counter(), day.bytes
-        staged = partition.folder(self.area, day.table, day.date)
+        staged = partition.folder(self._new, day.table, day.date)
         staged.mkdir(parents=True)
         files, rows = build(day, staged, self.limits, self.progress)
         after = sum(file.path.stat().st_size for file in files)
@@ -132,8 +167,17 @@ class _Run:
             if look(self.root, day.table, day.date) != day:
                 return None
             exchange(staged, day.folder)
+        self._keep(staged)
         seconds = time.perf_counter() - began
         return Compacted(day.table, day.date, rows, len(day.files), len(files), before, after, seconds)
+
+    def _keep(self, old: Path) -> None:
+        """Put a folder that was replaced where it stays for a while."""
+        place = self.area / f"old-{time.monotonic_ns()}"
+        kept = place / old.parent.name / old.name
+        kept.parent.mkdir(parents=True)
+        old.rename(kept)
+        self.replaced.append((time.monotonic(), place))
 
 
 def _left(day: Day, over: Horizon, today: date) -> Left | None:

@@ -100,10 +100,12 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._end()
-        elif self._open:
-            self._open.abandon()
+        try:
+            if kind is None:
+                self._end()
+        finally:
+            if self._open:
+                self._open.abandon()
 
     def add(self, rows: pa.Table) -> None:
         """Write them, all but what does not fill a row group yet."""

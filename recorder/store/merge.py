@@ -28,6 +28,9 @@ class Limits:
         sample: of so many rows one is looked at to say where the buckets are cut.
         row_group: rows of a row group.
         file: a file of a compacted day ends when it has so many bytes.
+        linger: seconds that what was replaced stays: who has just opened the folder lists it whole, and then finds that
+            the files are gone; an empty folder would be a day without rows.
+        reserve: bytes of the disk that stay free for the recorder.
     """
 
     bucket: int = 24 * 1024 * 1024
@@ -35,6 +38,8 @@ class Limits:
     sample: int = 256
     row_group: int = ROW_GROUP
     file: int = 256 * 1024 * 1024
+    linger: float = 2.0
+    reserve: int = 64 * 1024 * 1024
 
 
 def cuts(paths: list[Path], table: str, limits: Limits) -> list[Place]:

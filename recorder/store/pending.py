@@ -11,11 +11,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recorder.journal.folder import sync_folder
+from recorder.journal.folder import SWAPPING, sync_folder
 from recorder.journal.lock import rendering
 from recorder.store.swap import CannotExchangeError, exchange
-
-_WORD = "from-archive.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def swap_all(root: Path, swaps: list[Swap]) -> None:
         CannotExchangeError: this filesystem cannot; nothing was changed.
         OSError: the disk refused; ``roll_forward`` goes on.
     """
-    word = root / "staging" / _WORD
+    word = root / SWAPPING
     staged = word.with_suffix(".new")
     with staged.open("w") as file:
         json.dump([asdict(swap) for swap in swaps], file)
@@ -68,7 +66,7 @@ def roll_forward(root: Path) -> bool:
     Raises:
         CannotExchangeError, OSError: it cannot be finished; the word stays.
     """
-    word = root / "staging" / _WORD
+    word = root / SWAPPING
     if not word.exists():
         return False
     with rendering(root):

@@ -99,8 +99,8 @@ def retain(
             found = plan(root, days, archive_days, today)
             _remember(root, found)
             for gone in found.gone:
-                _take_away(gone, area)
-        clear(root, area)
+                _take_away(gone, area / "old")
+        clear(root, area / "old")
     return found
 
 
@@ -114,9 +114,9 @@ def _remember(root: Path, found: Plan) -> None:
     folder.save(root, checkpoint)
 
 
-def _take_away(gone: Gone, area: Path) -> None:
+def _take_away(gone: Gone, place: Path) -> None:
     """Move a day's files to where they are deleted."""
-    target = area / gone.table / gone.folder.name
+    target = place / gone.table / gone.folder.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if not gone.foreign:
         gone.folder.rename(target)

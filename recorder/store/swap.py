@@ -38,10 +38,10 @@ def compacting(root: Path) -> Iterator[Path]:
     try:
         _take(descriptor, root)
         area = root / "staging" / "compact"
-        clear(root, area)
+        _clear_all(root, area)
         area.mkdir(parents=True)
         yield area
-        clear(root, area)
+        _clear_all(root, area)
     finally:
         os.close(descriptor)
 
@@ -54,6 +54,13 @@ def _take(descriptor: int, root: Path) -> None:
         raise RootInUseError(f"{root}: process {who} is compacting it; try again when it is done") from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _clear_all(root: Path, area: Path) -> None:
+    """The staging area has parts: ``new``, where a day is built, and what was replaced or is to go."""
+    for part in area.glob("*"):
+        clear(root, part)
+    clear(root, area)
 
 
 def clear(root: Path, area: Path) -> None:

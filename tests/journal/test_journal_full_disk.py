@@ -118,7 +118,7 @@ journal.close()
 def test_full_then_spare_then_memory_then_freed_nothing_is_lost_and_numbers_have_no_hole(tiny):
     lines = """
 wait(lambda: len(journal._syncer.spares.left) == 2)
-write(500_000); fill(); write(300_000); say(); wait(lambda: told)
+write(500_000); fill(); write(300_000); say(rolled=journal.roll(b"")); wait(lambda: told)
 write(500_000); say()
 write(1_500_000); say()
 again = {journal._segment.again}
@@ -138,6 +138,7 @@ journal.close()
     assert "the disk is full since " in spare["trouble"]
     assert "recording into the spare segments, " in spare["trouble"]
     assert spare["left"] == 1
+    assert not spare["rolled"]  # a spare is for 8 MB, not for 300 s
     assert "into memory, " in memory["trouble"]
     assert memory["left"] == 0
     assert still["trouble"].startswith("the disk is full since")

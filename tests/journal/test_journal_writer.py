@@ -292,6 +292,7 @@ def test_a_descriptor_whose_sync_failed_is_never_synced_again_and_the_segment_wr
 
 def test_a_sealed_segment_that_could_not_be_synced_is_written_anew_and_not_to_be_rendered_before(root):
     journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=now)
+    until(lambda: journal._segment.is_durable)  # the thread has had its first turn
     journal.read(TICK, now(), 0)
     journal.count(1)
     first = journal._segment
@@ -326,6 +327,7 @@ def test_what_is_appended_while_a_segment_is_written_anew_is_in_it(root):
 
 def test_a_segment_that_was_rendered_before_it_was_rescued_is_not_written_again(root):
     journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=now)
+    until(lambda: journal._segment.is_durable)  # the thread has had its first turn
     journal.read(TICK, now(), 0)
     journal.count(1)
     path = journal.path
@@ -347,8 +349,7 @@ def test_sealed_segments_are_closed_by_the_thread(root):
             journal.read(TICK, now(), 0)
             journal.count(1)
             journal.roll(b"")
-        time.sleep(0.1)
-        assert len(names("/proc/self/fd")) <= before
+        until(lambda: len(names("/proc/self/fd")) <= before)
     assert payloads(root) == [TICK] * 20
 
 

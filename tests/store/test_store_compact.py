@@ -1,6 +1,7 @@
 """A day in many files becomes one, with the same rows in order; what does not hold up stays as it is."""
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,7 +34,8 @@ from recorder.store.swap import compacting
 from recorder.verify import verify
 from recorder.wire.layouts import frame
 
-TINY = Limits(bucket=300, waiting=700, sample=2, row_group=5, file=4000)
+AT_ONCE = Limits(linger=0)
+TINY = Limits(bucket=300, waiting=700, sample=2, row_group=5, file=4000, linger=0)
 """So small that a few rows go through buckets, row groups and files."""
 
 
@@ -41,8 +44,8 @@ def root(tmp_path):
     return recording(tmp_path / "data")
 
 
-def done(root, **more):
-    return list(compact(root, TODAY, **more))
+def done(root, limits=AT_ONCE, **more):
+    return list(compact(root, TODAY, limits, **more))
 
 
 def reasons(root, **more):
@@ -98,7 +101,7 @@ def days(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(ROWS)), days(), st.sampled_from([TINY, Limits()]))
+@given(st.sampled_from(sorted(ROWS)), days(), st.sampled_from([TINY, AT_ONCE]))
 def test_any_files_become_their_rows_in_order(table, dealt, limits):
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         root = recording(Path(name) / "data")
@@ -151,7 +154,7 @@ def test_every_table_of_a_real_recording_is_compacted_and_the_recording_is_whole
     list(recover(root))
     whole = {table: contents(root, table) for table in schema.TABLES}
     assert all(whole.values())
-    result = list(compact(root, (noon() + timedelta(days=3650)).date()))
+    result = list(compact(root, (noon() + timedelta(days=3650)).date(), AT_ONCE))
     assert 2 * len(schema.TABLES) == len(result)
     assert all(isinstance(one, Compacted) and one.files_after == 1 for one in result)
     assert whole == {table: contents(root, table) for table in schema.TABLES}
@@ -383,6 +386,39 @@ def test_texts_count_the_same_as_dictionary_or_plain_in_pieces_or_whole():
     assert changed.total != prints[0][1]
 
 
+FULL_SOON = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop()),) * 2)
+from recorder.store.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 3000, 9000])
+def test_what_the_disk_refuses_is_one_line_and_the_day_stays_as_it_is(root, limit):
+    """However far it comes: the bytes that can be written to a file are limited, so that a write fails for good."""
+    for start in range(1, 3000, 1000):
+        put(root, "level1", [tick(seq, text=f"{seq * 7919}") for seq in range(start, start + 1000)])
+    (root / "journal" / "compact.lock").touch()
+    before = files(root)
+    words = [sys.executable, "-c", FULL_SOON, str(root), str(limit)]
+    run = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (1, "") == (run.returncode, run.stdout)
+    (line,) = run.stderr.splitlines()
+    assert "File too large" in line
+    assert before == files(root)
+    assert 3000 == done(root)[0].rows
+
+
+def test_room_on_the_disk_stays_for_the_recorder(root):
+    for seq in (1, 2):
+        put(root, "level1", [tick(seq)])
+    ((kind, reason),) = reasons(root, limits=Limits(reserve=10**18))
+    assert "cannot" == kind
+    assert reason.startswith("it takes 1,000,000,000,000 MB of free disk, and there are ")
+    assert 2 == len(files(root))
+
+
 # Meanwhile --------------------------------------------------------------------------------------------------
 
 
@@ -411,6 +447,19 @@ def test_a_day_whose_files_keep_changing_is_left_for_the_next_time(root):
     assert [] == list((root / "staging").iterdir())
 
 
+def test_who_has_just_opened_a_day_still_lists_all_its_files(root):
+    """They are gone from where it looks for them, so it looks again; an empty listing would be a day without rows."""
+    next_day = DAY + timedelta(1)
+    before = [put(root, "level1", [tick(seq)]).name for seq in (1, 2)]
+    for seq in (3, 4):
+        put(root, "level1", [tick(seq, day=next_day)], next_day)
+    opened = os.open(files(root)[0].parent, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in islice(compact(root, TODAY, Limits(linger=60)), 2):
+        assert before == sorted(os.listdir(opened))  # noqa: PTH208 - a descriptor
+    os.close(opened)
+    assert [1, 1] == [len(files(root, "level1", day)) for day in (DAY, next_day)]
+
+
 def test_it_waits_for_the_renderer_with_the_swap(root):
     put(root, "level1", [tick(1)])
     put(root, "level1", [tick(2)])
@@ -429,7 +478,7 @@ def test_of_two_compactions_the_second_is_told_who_is_at_it(root):
     put(root, "level1", [tick(2)])
     with rendering(root):
         process = started(root)
-        while not (root / "staging" / "compact" / "level1").exists():
+        while not (root / "staging" / "compact" / "new").exists():
             assert process.poll() is None
             time.sleep(0.01)
         with pytest.raises(RootInUseError, match=f"process {process.pid} is compacting it"):
@@ -439,12 +488,12 @@ def test_of_two_compactions_the_second_is_told_who_is_at_it(root):
 
 
 def started(root):
-    words = [sys.executable, "-m", "recorder.store", str(root)]
+    words = [sys.executable, "-m", "recorder.store", str(root), "--linger", "0"]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_what_a_killed_one_left_is_cleared(root):
-    left = root / "staging" / "compact" / "level1" / f"date={DAY}"
+    left = root / "staging" / "compact" / "new" / "level1" / f"date={DAY}"
     left.mkdir(parents=True)
     (left / "open.parquet").write_bytes(b"half")
     with compacting(root) as area:
@@ -519,8 +568,9 @@ def test_the_command_says_why_a_day_was_left(root):
 PEAK = """
 import re, sys
 from pathlib import Path
-from recorder.store import compact, Limits
-limits = Limits(bucket=4_000_000, waiting=8_000_000)
+from recorder.store import Limits, be_modest, compact
+be_modest()
+limits = Limits(bucket=4_000_000, waiting=8_000_000, linger=0)
 print([one.rows for one in compact(Path(sys.argv[1]), limits=limits)])
 print(int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """
