@@ -37,7 +37,7 @@ class Checkpoint:
     Attributes:
         next_seq: the next row's number.
         next_segment: the next segment's number.
-        last_ts: when the last record was written, microseconds; 0: never.
+        last_ts: the latest time of a record since the clock was last set, microseconds; 0: never.
         state: open gaps, and what was subscribed.
         lasts: line and stream to where its last tick stands, of what was subscribed.
         archive: whether rendered segments are kept, compressed.

@@ -181,7 +181,7 @@ def _advance(root: Path, checkpoint: Checkpoint, number: int) -> None:
 
 def _fold(checkpoint: Checkpoint, rendered: Rendered) -> None:
     checkpoint.next_seq = max(checkpoint.next_seq, rendered.next_seq)
-    checkpoint.last_ts = max(checkpoint.last_ts, rendered.last_ts)
+    checkpoint.last_ts = max(0 if rendered.stepped else checkpoint.last_ts, rendered.last_ts)
     checkpoint.state = rendered.state
     for key, mark in rendered.lasts.items():
         note(checkpoint.lasts, key, mark)

@@ -32,7 +32,8 @@ class Rendered:
         tables: table name to its rows, in no order; texts that repeat are dictionaries.
         first_seq: number of its first row.
         next_seq: number behind its last row.
-        last_ts: when its last record was written, microseconds.
+        last_ts: the latest time of a record since the clock was last set, microseconds.
+        stepped: whether the clock was set in it.
         state: the state after its last record.
         damage: the stretches that could not be read.
         lasts: where the last tick of each stream stands, or where it was subscribed or received again.
@@ -44,6 +45,7 @@ class Rendered:
     first_seq: int = 0
     next_seq: int = 0
     last_ts: int = 0
+    stepped: bool = False
     state: State = field(default_factory=State)
     damage: list[Damage] = field(default_factory=list)
     lost: int = 0
@@ -107,7 +109,7 @@ class _Reading:
         rendered = self._rendered
         rendered.first_seq = record.seq if rendered.first_seq < 0 else rendered.first_seq
         rendered.next_seq = max(rendered.next_seq, record.seq + record.skip_rows)
-        rendered.last_ts = record.ts
+        rendered.last_ts = max(rendered.last_ts, record.ts)
 
     def _note_live(self) -> None:
         self._rendered.live.append((self._rendered.next_seq, live(self._rendered.state)))
@@ -134,6 +136,8 @@ class _Reading:
         self._rendered.state.apply(content)
         if content["kind"] == "opened":
             self._begin_stretch()
+        if content["kind"] == "clock_step":
+            self._rendered.last_ts, self._rendered.stepped = record.ts, True
         elif content["kind"] == "overflow":
             self._keep(self._stretch.cut())
         if content["kind"] in ("subscribed", "gap_end"):
