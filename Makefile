@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/pytest
 
 soak: $(READY)
-	$(BIN)/pytest -m soak -s tests/whole/test_whole_night.py
+	$(BIN)/pytest -m soak -s
 
 lint: $(READY)
 	$(BIN)/ruff check .

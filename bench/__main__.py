@@ -39,6 +39,7 @@ def _figures(market: Path, scale: Scale, seconds: float, nautilus: str | None) -
     yield from figures.loop_and_memory(market, seconds)
     yield from figures.disk(market, scale)
     yield from figures.recovered(market, scale)
+    yield from figures.compacted(market, scale)
     yield from figures.obvious(market, scale)
     yield from figures.nautilus(nautilus, scale)
     yield from figures.killed(market, scale, nautilus)

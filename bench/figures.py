@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import costs, day, kills, recording, recovery, rival, simulated, steady
+from bench import compaction, costs, day, kills, recording, recovery, rival, simulated, steady
 from bench.market import Pool
 from bench.report import Row
 from bench.scale import Scale
@@ -79,6 +79,11 @@ def recovered(market: Path, scale: Scale) -> Iterator[Row]:
     found = [recovery.measure(Pool.load(market)) for _ in range(scale.rounds)]
     speed, rows = (statistics.median(side) for side in zip(*found, strict=True))
     yield Row("recovery of a journal left behind", speed, "MB/s", f"{rows:,.0f} rows/s")
+
+
+def compacted(market: Path, scale: Scale) -> Iterator[Row]:
+    """What a day takes to become one file, and what a query gains by it."""
+    yield from compaction.measure(Pool.load(market), scale.days, scale.asked)
 
 
 def obvious(market: Path, scale: Scale) -> Iterator[Row]:

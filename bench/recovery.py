@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import day, recording
 from bench.market import Pool
 from bench.processes import FailedRunError
-from recorder.daemon.workers import RENDERER
+from recorder.daemon.workers import WORKER
 from recorder.journal import folder
 
 _NEVER = 10**15
@@ -26,7 +26,7 @@ def measure(pool: Pool) -> tuple[float, float]:
         began = time.perf_counter()
         run = subprocess.run(
             [sys.executable, "-m", "recorder.render", root],
-            env=os.environ | RENDERER,
+            env=os.environ | WORKER,
             stdout=subprocess.DEVNULL,
             check=False,
         )

@@ -16,6 +16,7 @@ class Scale:
         steady_seconds: length of the run that lateness and memory come from.
         kill_seconds: time until the kill; ``flush_seconds``: between two writes of Parquet before it.
         simulated_seconds: length of the recording of the simulated market.
+        days: rows of the two days that are compacted; ``asked``: of the day that is queried.
         nautilus: objects given to nautilus_trader.
     """
 
@@ -28,8 +29,12 @@ class Scale:
     kill_seconds: float
     flush_seconds: float
     simulated_seconds: float
+    days: tuple[int, int]
+    asked: int
     nautilus: int
 
 
-FULL = Scale(1_200_000, 3, 6_000_000, 1_000_000, 15, 60, 12.5, 5, 45, 50_000)
-QUICK = Scale(150_000, 1, 600_000, 150_000, 2, 5, 2.5, 1, 15, 5_000)
+FULL = Scale(
+    1_200_000, 3, 6_000_000, 1_000_000, 15, 60, 12.5, 5, 45, (5_000_000, 50_000_000), 5_000_000, 50_000
+)
+QUICK = Scale(150_000, 1, 600_000, 150_000, 2, 5, 2.5, 1, 15, (200_000, 400_000), 100_000, 5_000)

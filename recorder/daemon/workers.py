@@ -19,7 +19,7 @@ import structlog
 
 from recorder.config.model import Storage
 
-RENDERER = {
+WORKER = {
     # Arrays of some megabytes come and go by the hundred: memory that is kept between them instead of being given
     # back and zeroed again by the kernel halves the time of the first segments.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -28,10 +28,7 @@ RENDERER = {
     # One core is the recorder's.
     "OMP_NUM_THREADS": "1",
 }
-"""The environment a renderer runs best in."""
-
-_NIGHTLY = {"OMP_NUM_THREADS": "1"}
-"""Memory is given back: a day is more than a segment."""
+"""The environment a worker runs best in."""
 
 Done: TypeAlias = dict[str, Any]
 """What a worker says it has done."""
@@ -57,7 +54,7 @@ class Renderer:
     async def render(self, before: int | None) -> None:
         """Render the segments numbered below ``before``, or all; a failure is logged and kept in ``failed``."""
         words = ["recorder.render", str(self._root), *([] if before is None else [str(before)])]
-        self.failed = await _work("renderer", words, RENDERER, _tell)
+        self.failed = await _work("renderer", words, WORKER, _tell)
         if self.failed is not None:
             log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
 
@@ -77,7 +74,7 @@ class Nightly:
 
     async def run(self) -> None:
         """Do it; a failure is logged and kept in ``failed``. Cancelled, the worker ends with it."""
-        self.failed = await _work("nightly job", self._words, _NIGHTLY, lambda done: log.info("kept", **done))
+        self.failed = await _work("nightly job", self._words, WORKER, lambda done: log.info("kept", **done))
         if self.failed is not None:
             log.error("the nightly job failed; every file is as it was", reason=self.failed)
 

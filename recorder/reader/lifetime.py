@@ -2,12 +2,15 @@
 
 Rules:
 - A sign of life is a row, of whatever table. A recorder that is cut off from its gateway writes none, and lives.
+- It begins where retention has kept it.
 - Who took the root behind the last sign of life (it starts, or only recovers) has not recorded yet.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +27,7 @@ class Lifetime:
     """A recording's life.
 
     Attributes:
-        first: its first sign of life.
+        first: its first sign of life that was kept.
         last: its last one; ``first`` where there is none.
         until: up to when it is known what was recorded: now while a recorder runs, else ``last``.
         running: whether one does.
@@ -39,10 +42,17 @@ class Lifetime:
 def lifetime(snapshot: Snapshot) -> Lifetime:
     """The life of a recording as of a snapshot."""
     bounds = [pc.min_max(rows["ts_recv"]).as_py() for rows in _edges(snapshot)]
-    first = min((bound["min"] for bound in bounds if bound["min"]), default=BEGINNING)
+    begun = min((bound["min"] for bound in bounds if bound["min"]), default=BEGINNING)
+    first = max(begun, kept_from(snapshot.root))
     last = max((bound["max"] for bound in bounds if bound["max"]), default=first)
     running = _is_recorded(snapshot, last)
     return Lifetime(first, last, max(last, snapshot.at) if running else last, running)
+
+
+def kept_from(root: Path) -> datetime:
+    """From when on retention has kept what was recorded; ``BEGINNING``: all of it."""
+    day = json.loads((root / "recording.json").read_bytes()).get("kept_from")
+    return datetime.fromisoformat(day).replace(tzinfo=UTC) if day else BEGINNING
 
 
 def _is_recorded(snapshot: Snapshot, last: datetime) -> bool:

@@ -18,7 +18,7 @@ from recorder.reader.derive import book as order_book
 from recorder.reader.derive import coverage as covering
 from recorder.reader.derive import filled, life, quotes, timeline, told, trades
 from recorder.reader.filling import Fillings, gaps_of, ticks_of
-from recorder.reader.lifetime import Lifetime, lifetime
+from recorder.reader.lifetime import Lifetime, kept_from, lifetime
 from recorder.reader.moments import BEGINNING, Span
 from recorder.reader.scan import lookback, scan
 from recorder.reader.snapshot import Snapshot
@@ -178,7 +178,10 @@ def _accounts(
     snapshot: Snapshot, symbols: Sequence[str] | None, span: Span, life_of: Lifetime
 ) -> dict[told.Key, timeline.Account]:
     first, until = life_of.first, life_of.until
-    window = Span(span.start or first, min(span.end or until, until))
+    kept = kept_from(snapshot.root)
+    if span.end and span.end <= kept:
+        return {}
+    window = Span(max(span.start or first, kept), min(span.end or until, until))
     return timeline.accounts(
         scan(snapshot, "events", symbols, columns=told.EVENTS),
         gaps_of(snapshot, symbols, span),

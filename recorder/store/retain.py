@@ -64,27 +64,42 @@ class Plan:
 
 
 def plan(
-    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
+    root: Path,
+    days: int | None = None,
+    archive_days: int | None = None,
+    today: date | None = None,
+    least: int = 0,
 ) -> Plan:
-    """What would go. ``days``: how many UTC days before today are kept; None: all. ``archive_days``: of the archive.
+    """What would go.
+
+    Args:
+        root: the recording.
+        days: how many UTC days before today are kept; None: all.
+        archive_days: the same of the archive.
+        today: the day it is; None: what the clock says.
+        least: so many of the newest days that there are stay, however old the clock makes them: it may be wrong.
 
     Raises:
         NotARecordingError: ``root`` is no recording.
     """
     today = today or datetime.now(UTC).date()
     over = horizon(root)
-    old = [] if days is None else list(_old(root, today - timedelta(days)))
+    first = date.min if days is None else _first_kept(root, days, today, least)
+    old = list(_old(root, first))
     waiting = sorted({day.date for day in old if over.reason(day, today)})
     going = [day for day in old if day.date not in waiting]
     gone = [_gone(day) for day in going if day.files]
     numbers = [file.last_seq for day in going for file in day.files]
     archived = [] if archive_days is None else list(_archived(root, today - timedelta(archive_days)))
-    kept_from = today - timedelta(days) if gone and days is not None else None
-    return Plan([*gone, *archived], waiting, kept_from, max(numbers, default=0) + 1)
+    return Plan([*gone, *archived], waiting, first if gone else None, max(numbers, default=0) + 1)
 
 
 def retain(
-    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
+    root: Path,
+    days: int | None = None,
+    archive_days: int | None = None,
+    today: date | None = None,
+    least: int = 0,
 ) -> Plan:
     """Let go of what ``plan`` says; returns it.
 
@@ -96,7 +111,7 @@ def retain(
     folder.load(root)  # a folder that is no recording gets no lock file
     with compacting(root) as area:
         with rendering(root):
-            found = plan(root, days, archive_days, today)
+            found = plan(root, days, archive_days, today, least)
             _remember(root, found)
             for gone in found.gone:
                 _take_away(gone, area / "old")
@@ -124,6 +139,13 @@ def _take_away(gone: Gone, place: Path) -> None:
     target.mkdir()
     for path in gone.files:
         path.rename(target / path.name)
+
+
+def _first_kept(root: Path, days: int, today: date, least: int) -> date:
+    """The first day that stays."""
+    recorded = sorted({day for table in schema.MARKET_TABLES for day in dates(root, table)})
+    newest = recorded[-least:] if least else []
+    return min([today - timedelta(days), *newest])
 
 
 def _old(root: Path, kept_from: date) -> Iterator[Day]:

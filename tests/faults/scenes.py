@@ -8,7 +8,7 @@ from tape import NOON, Tape
 
 from recorder.journal import folder
 from recorder.render.recover import recover
-from recorder.store import compact
+from recorder.store import Limits, compact
 from recorder.wire.layouts import frame
 
 LINES = {
@@ -105,12 +105,19 @@ class Undertaking:
         return (*self.program, str(root))
 
 
+def once(root: Path) -> Iterable[object]:
+    """A compaction that waits for no reader."""
+    return compact(root, limits=Limits(linger=0))
+
+
 PUBLISH = Undertaking("publish", lambda root: written(root, full()), ("recorder.render",), recover)
 PUBLISH_SMALL = Undertaking(
     "publish a little", lambda root: written(root, small()), ("recorder.render",), recover
 )
 RECOVER = Undertaking("recover", lambda root: written(root, full()), ("recorder", "recover"), recover)
-COMPACT = Undertaking("compact", lambda root: published(root, scattered()), ("recorder.store",), compact)
+COMPACT = Undertaking(
+    "compact", lambda root: published(root, scattered()), ("recorder.store", "--linger", "0"), once
+)
 UNDERTAKINGS = (PUBLISH, COMPACT)
 """Whatever changes what is published is listed here; it is then killed, refused and cut off all over its run."""
 

@@ -170,7 +170,7 @@ def rendering(place: Path, times: int) -> None:
 
 
 def compacting(place: Path, times: int) -> None:
-    spoil(place / "data", ["recorder.store", str(place / "data")], times)
+    spoil(place / "data", ["recorder.store", "--linger", "0", str(place / "data")], times)
 
 
 def recovering(place: Path, times: int) -> None:

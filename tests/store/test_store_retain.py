@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from store.recordings import DAY, TODAY, files, put, recording, tick
@@ -114,6 +114,16 @@ def test_a_day_with_numbers_behind_the_checkpoint_stays_with_all_its_tables(root
     assert 1 == len(files(root, "quotes", back(5)))
 
 
+def test_a_clock_that_is_years_ahead_does_not_cost_the_newest_days(root):
+    filled(root)
+    days = sorted({path.name for path in root.glob("level1/date=*")})
+    ahead = date(2100, 1, 1)
+    assert {f"date={gone.day}" for gone in plan(root, 4, None, ahead).gone} >= set(days)
+    stays = set(days[-2:])
+    assert stays.isdisjoint(f"date={gone.day}" for gone in retain(root, 4, None, ahead, least=2).gone)
+    assert stays == {path.name for path in root.glob("level1/date=*")}
+
+
 def test_today_stays_however_little_is_kept(root):
     put(root, "level1", [tick(1, day=TODAY)], TODAY)
     assert [] == retain(root, 0, 0, TODAY).gone
@@ -195,7 +205,7 @@ def test_the_nightly_process_compacts_then_lets_go(root):
     for seq in (1, 2):
         put(root, "level1", [tick(seq)])
     archived(root, DAY, "00000001.journal.zst")
-    returned, (compacted, *deleted), errors = nightly(root, "--retain-days", "30", "--archive-days", "7")
+    returned, (compacted, *deleted), errors = nightly(root, "--retain-days", "1", "--archive-days", "7")
     assert (0, "") == (returned, errors)
     assert (2, 1) == (compacted["files_before"], compacted["files"])
     assert [
