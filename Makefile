@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test soak lint bench clean
+.PHONY: demo test test-whole test-parts soak lint bench clean
 
 demo: $(READY)
 	$(BIN)/ib-recorder demo
 
+# The whole recorder and everything else at the same time: the one mostly waits, the other computes.
 test: lint
-	$(BIN)/pytest
+	$(MAKE) --no-print-directory -j2 -Otarget test-whole test-parts
+
+test-whole: $(READY)
+	$(BIN)/pytest tests/whole
+
+test-parts: $(READY)
+	$(BIN)/pytest --ignore=tests/whole
 
 soak: $(READY)
 	$(BIN)/pytest -m soak -s
