@@ -37,7 +37,7 @@ def main(root: Path, count: int, each: int, sync: float, pace: float) -> None:
         following = tick(REQ, price + 1)[:_HALF] if price < count else b""
         tap.take(tick(REQ, price)[len(begun) :] + following)
         begun = following
-        sys.stdout.write(f"{price}\n")
+        sys.stdout.write(f"\n{price}\n")  # in a line of its own also where the log is just writing one
         sys.stdout.flush()
         if price % each == 0:
             tap.seal()
