@@ -79,7 +79,10 @@ def parse(path: Path) -> File | None:
         return None
     first, last, kind, crc = found.groups()
     table = path.parent.parent.name
-    at = date.fromisoformat(day[1])
+    try:
+        at = date.fromisoformat(day[1])
+    except ValueError:  # the 45th of the 13th month
+        return None
     return File(table, path, at, int(first), int(last), kind, None if crc is None else int(crc, 16))
 
 

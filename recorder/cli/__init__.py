@@ -82,7 +82,7 @@ def recover(
         str | None, typer.Option(metavar="DATE", help="of the archive only one UTC day, 2026-11-22")
     ] = None,
 ) -> None:
-    """Turn every journal left behind into Parquet, and mend damaged or missing files from what is kept."""
+    """Turn every journal left behind into Parquet, and mend damaged or missing files. Stop the recorder first."""
     from recorder.cli.recover import from_archive as render_again
     from recorder.cli.recover import recover as recover_root
 
@@ -107,7 +107,7 @@ def compact(
     root: Root,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would be done")] = False,
 ) -> None:
-    """Make one sorted file a table of every day that is over: what `run` does every night."""
+    """Make one sorted file a table of every day that is over: what `run` does every night. Also while it runs."""
     from recorder.cli.compact import compact as compact_root
 
     raise typer.Exit(compact_root(root, dry_run=dry_run))
@@ -117,14 +117,19 @@ def compact(
 def retain(
     root: Root,
     days: Annotated[
-        str | None, typer.Option(metavar="N", help="keep so many UTC days before today of every table")
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="keep today and the N UTC days before it of the ticks; events, gaps and instruments stay",
+        ),
     ] = None,
     archive_days: Annotated[
-        str | None, typer.Option(metavar="M", help="keep so many of the journal's archive")
+        str | None,
+        typer.Option(metavar="M", help="keep today and the M UTC days before it of the journal's archive"),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="do it; else it is only shown")] = False,
 ) -> None:
-    """Show the days that are older than is to be kept; with --delete, delete them."""
+    """Show the days that are older than is to be kept; with --delete, delete them. Also while a recorder runs."""
     from recorder.cli.retain import retain as retain_root
 
     kept = None if days is None else errors.whole("--days", days, 1, 100_000)

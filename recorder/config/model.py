@@ -127,10 +127,17 @@ class Storage(_Frozen):
     """When days that are over become one sorted file a table, and what is too old goes, UTC; null: never."""
 
     retain_days: Annotated[int, Field(ge=1)] | None = None
-    """How many days to keep; null keeps everything."""
+    """How many days of ticks to keep; events, gaps and instruments always stay. null keeps everything."""
 
     archive_days: Annotated[int, Field(ge=0)] = 7
     """How many days to keep the compressed journal, from which everything can be written again; 0: not at all."""
+
+    @field_validator("retain_days")
+    @classmethod
+    def _needs_a_night(cls, days: int | None, info: ValidationInfo) -> int | None:
+        if days is not None and info.data.get("compact_at", "") is None:
+            raise ValueError("does nothing without compact_at, when old days go; give that a time")
+        return days
 
 
 class Status(_Frozen):

@@ -92,8 +92,8 @@ class _Daemon:
     async def run(self, seconds: float | None) -> None:
         self._listen_to_signals()
         self._finish_swaps()
-        if folder.segments(self._root):
-            await self._write_out(None)
+        if left := folder.segments(self._root):
+            await self._write_out(folder.number(left[-1]) + 1)
         if not self._stopping.is_set():
             await self._record(seconds)
         if self._renderer.failed is not None:
@@ -226,8 +226,11 @@ class _Daemon:
             self._waiting = 0
             self._rendering = asyncio.create_task(self._write_out(self._journal.before))
 
-    async def _write_out(self, before: int | None) -> None:
-        """Render what was sealed before that segment, or all."""
+    async def _write_out(self, before: int) -> None:
+        """Render what was sealed before that segment.
+
+        Never all: a renderer outlives its recorder, and would take the next one's live segment.
+        """
         began = time.monotonic()
         await self._renderer.render(before)
         self._flush = Flush(now(), time.monotonic() - began, self._renderer.failed)
@@ -242,10 +245,10 @@ class _Daemon:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
         notify("STOPPING=1\nSTATUS=writing everything out")
         try:
-            self._journal.close()
+            await asyncio.to_thread(self._journal.close)
         except OSError as error:
             log.error("the last seconds may not be on disk", reason=str(error))
         if self._rendering is not None:
             await self._rendering
-        await self._write_out(None)
+        await self._write_out(self._journal.index + 1)
         log.info("stopped", messages=self._tap.messages)

@@ -78,8 +78,7 @@ class Segment:
             OSError: it is in the copy and not in the file, which ends with the record before.
         """
         head = segment_format.header(self._salt, record)
-        self.copy += head
-        self.copy += record.payload
+        self.copy += head + record.payload  # at once: the thread that syncs may look
         if not self.direct:
             return
         try:
@@ -167,7 +166,8 @@ class Segment:
             staged.rename(self.path)
         else:
             os.link(staged, self.path)
-            staged.unlink()
+            with contextlib.suppress(OSError):  # a second name harms nobody
+                staged.unlink()
         self.close()
         self._descriptor, self.spoilt = descriptor, None
         self.stored = self.synced = len(self.copy)

@@ -200,6 +200,9 @@ class Syncer:
     def _fill(self) -> None:
         """Spares are made while all goes well; behind a full disk the segments come first."""
         self._filled = time.monotonic()
-        if self.segments and all(segment.direct and not segment.spare for segment in self.segments[-1:]):
+        with self.lock:  # so that none is made anew while a segment is just being begun in it
+            last = self.segments[-1] if self.segments else None
+            if last is None or not last.direct or last.spare:
+                return
             with contextlib.suppress(OSError):  # how much room is left is for the disk's alarm to say
                 self.spares.fill()

@@ -16,20 +16,20 @@ _STAGED = re.compile(
 )
 
 
-def move(path: Path, folder: Path) -> Path:
+def move(path: Path, folder: Path, name: str | None = None) -> Path:
     """Move a file into a folder that may not be there yet, durably; one of that name there already is not replaced."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    target = _free(folder / path.name)
+    target = _free(folder / (name or path.name))
     path.rename(target)
     for one in (folder, *(made.parent for made in missing), path.parent):
         sync_folder(one)
     return target
 
 
-def keep(root: Path, path: Path) -> None:
-    """Keep a damaged segment."""
-    move(path, root / "journal" / "set-aside")
+def keep(root: Path, path: Path, why: str = "") -> None:
+    """Keep a damaged segment; one with a reason in its name is no source of rows."""
+    move(path, root / "journal" / "set-aside", f"{path.stem}{why}{path.suffix}")
 
 
 def keep_torn(root: Path, number: int, content: bytes) -> None:

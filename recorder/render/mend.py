@@ -7,7 +7,8 @@ Rules:
 - Runs behind the renderer, under its lock: every number below the checkpoint's is in a table, or missing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import errno
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +21,7 @@ from recorder import schema
 from recorder.journal import folder
 from recorder.journal.folder import FORMAT, Checkpoint, NotARecordingError
 from recorder.journal.lock import rendering
-from recorder.partition import File, listed, parse
+from recorder.partition import File, listed
 from recorder.render import aside
 from recorder.render.damage import Hole, Key, as_partitions
 from recorder.render.numbers import Lost, Run, Stretch, batches, numbered_files, stretches
@@ -83,7 +84,11 @@ def _is_whole(file: File) -> bool:
             version = int((parquet.metadata.metadata or {}).get(b"ib-recorder.format", 1))
         for _ in batches(file.path) if file.crc is None else ():
             pass
-    except (OSError, pa.ArrowInvalid):
+    except pa.ArrowInvalid:
+        return False
+    except OSError as error:
+        if error.errno not in _BAD_BYTES:
+            raise  # no permission, no descriptors: nothing is known of the file
         return False
     if version > FORMAT:
         raise NotARecordingError(
@@ -94,6 +99,9 @@ def _is_whole(file: File) -> bool:
 
 def _move(root: Path, file: File) -> Path:
     return aside.move(file.path, root / "set-aside" / file.table / file.path.parent.name)
+
+
+_BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
 class _Missing:
@@ -109,7 +117,7 @@ class _Missing:
         self.clusters: list[tuple[list[Run], set[Key]]] = []
         self._expected = max(1, self.checkpoint.kept_seq)
         self._live: set[Key] = set()
-        events = Untold(self.checkpoint.kept_from)
+        events = Untold()
         for stretch in stretches(numbered_files(root)):
             self._stretch(stretch, events)
         self._note(self._runs(self.checkpoint.next_seq, []), self._live)
@@ -200,28 +208,13 @@ def _new(table: pa.Table, there: set[tuple[Any, ...]]) -> pa.Table:
 def _put_on_record(root: Path, done: Mended) -> None:
     """A gap for what is missing still, and in none yet."""
     missing, lost = _Missing(root), Lost.of(root)
-    tables = _tables_aside(root)
     for runs, lived in missing.clusters:
         uncovered = [run for run in runs if lost.split(run)[0]]
         if uncovered:
             hole = _hole(root, uncovered[0][0] - 1, uncovered[-1][1] + 1, missing.checkpoint)
-            for part in as_partitions([(hole, _of_tables(lived, tables, hole))]):
+            for part in as_partitions([(hole, lived)]):
                 done.files.append(publish(root, part))
             done.lost += sum(last - first + 1 for first, last in uncovered)
-
-
-def _tables_aside(root: Path) -> list[File]:
-    """The files that were set aside, by their names."""
-    found = (parse(path) for path in (root / "set-aside").glob("*/date=*/*.parquet"))
-    return [file for file in found if file is not None]
-
-
-def _of_tables(lived: set[Key], files: Iterable[File], hole: Hole) -> set[Key]:
-    """Of what was subscribed the streams whose tables lost a file there; all, where it is not known which did."""
-    tables = {file.table for file in files if file.first_seq <= hole.last and file.last_seq >= hole.first}
-    streams = {schema.STREAMS.get(table) for table in tables & set(schema.SEQUENCED)}
-    known = streams and None not in streams
-    return {key for key in lived if not known or key[1] in streams}
 
 
 def _hole(root: Path, before: int, behind: int, checkpoint: Checkpoint) -> Hole:

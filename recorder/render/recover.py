@@ -108,7 +108,9 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     except NotASegmentError:
         return _no_segment(root, path, content, checkpoint)
     if is_new and 0 <= rendered.first_seq < checkpoint.next_seq:
-        return _no_segment(root, path, content, checkpoint)  # its numbers are given: a copy, or stale blocks
+        return _no_segment(
+            root, path, content, checkpoint, "-copy"
+        )  # its numbers are given: a copy, or stale blocks
     follower = _follower(root, path) if rendered.damage else None
     found = holes(
         rendered.tables, before, Mark(rendered.last_ts, max(rendered.next_seq, checkpoint.next_seq))
@@ -116,7 +118,8 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     lost = [(hole, streams(hole, known + rendered.live) | _unheard_of(rendered, follower)) for hole in found]
     # A segment behind the checkpoint is in the tables already, under whatever names its rows have by now.
     files = [publish(root, part) for part in _parts(rendered, lost)] if is_new else []
-    _fold(checkpoint, rendered)
+    if is_new:
+        _fold(checkpoint, rendered)
     _advance(root, checkpoint, folder.number(path))
     end = cut(content, rendered, follower)
     _let_go(root, path, content, end, keep=checkpoint.archive)
@@ -163,14 +166,14 @@ def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bo
     folder.sync_folder(path.parent)
 
 
-def _no_segment(root: Path, path: Path, content: bytes, checkpoint: Checkpoint) -> Recovered:
+def _no_segment(root: Path, path: Path, content: bytes, checkpoint: Checkpoint, why: str = "") -> Recovered:
     """A file that holds nothing to render."""
     _advance(root, checkpoint, folder.number(path))
     if is_barely_begun(content):
         torn = len(content.rstrip(b"\0"))
         _let_go(root, path, content, 0, keep=False)
         return Recovered(path.name, len(content), torn=torn)
-    aside.keep(root, path)
+    aside.keep(root, path, why)
     return Recovered(path.name, len(content), lost=len(content))
 
 

@@ -12,20 +12,16 @@ Told: TypeAlias = tuple[Any, ...]
 
 
 class Untold:
-    """Holds the events against the two tables.
+    """Holds the events against the two tables, neither of which retention takes anything of."""
 
-    A gap that ended on the first day that retention has kept may lie in the folder of the day before, which is gone.
-    """
-
-    def __init__(self, kept_from: str | None) -> None:
-        self._kept_from = kept_from
+    def __init__(self) -> None:
         self._told: dict[str, dict[Told, list[int]]] = {
             "gaps": defaultdict(list), "instruments": defaultdict(list)
         }  # fmt: skip
 
     def take(self, event: Row) -> None:
         """One event."""
-        if event["kind"] == "gap_end" and event["ts_recv"].date().isoformat() != self._kept_from:
+        if event["kind"] == "gap_end":
             self._told["gaps"][event["symbol"], event["stream"]].append(event["seq"])
         elif event["kind"] == "qualified":
             self._told["instruments"][event["ts_recv"], event["symbol"]].append(event["seq"])

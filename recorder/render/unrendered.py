@@ -1,5 +1,6 @@
 """What is in the journal and not in Parquet yet, for readers."""
 
+import contextlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,9 +57,7 @@ def unrendered(root: Path) -> list[Tail]:
     tails = []
     for position, content in enumerate(contents):
         tail = Tail(content, live=position == len(contents) - 1)
-        try:
-            _ = tail.first_seq
-        except NotASegmentError:
-            continue  # a segment just being created has no rows yet
-        tails.append(tail)
+        with contextlib.suppress(NotASegmentError):  # a segment just being created has no rows yet
+            if tail.first_seq >= 0:
+                tails.append(tail)
     return tails

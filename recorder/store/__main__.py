@@ -39,12 +39,12 @@ def main() -> int:
 
 
 def _nightly(options: argparse.Namespace) -> Iterator[Compacted | Left | Gone]:
+    # First what makes room. A clock that is years ahead must not cost all there is: half of what is to be kept stays.
+    least = (options.retain_days or 0) // 2
+    yield from retain(options.root, options.retain_days, options.archive_days, least=least).gone
     for done in compact(options.root, limits=Limits(linger=options.linger)):
         if not (isinstance(done, Left) and done.kind == "waits"):
             yield done
-    # A clock that is years ahead must not cost all there is: half of what is to be kept stays, whatever it says.
-    least = (options.retain_days or 0) // 2
-    yield from retain(options.root, options.retain_days, options.archive_days, least=least).gone
 
 
 def _line(done: Compacted | Left | Gone) -> dict[str, Any]:

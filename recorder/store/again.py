@@ -68,12 +68,15 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
         NotTheSameError: the archive is not of this recording; nothing was changed.
         PublishError, CannotExchangeError, OSError: nothing was changed, or ``roll_forward`` goes on.
     """
-    next_seq = load(root).next_seq
+    checkpoint = load(root)
+    next_seq, kept_from = checkpoint.next_seq, dt.date.fromisoformat(checkpoint.kept_from or "0001-01-01")
     done = Again()
     with compacting(root):
         area = begin(root)
         covered = list(
-            _render(area, [one for one in archived(root) if day in (None, one.day)], done, progress)
+            _render(
+                area, [one for one in archived(root) if day in (None, one.day)], kept_from, done, progress
+            )
         )
         if any(last >= next_seq for _, last in covered):
             raise NotTheSameError(f"{root}/archive: holds numbers from {next_seq} on, which were never given")
@@ -93,24 +96,26 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
 
 
 def _render(
-    area: Path, segments: list[Archived], done: Again, progress: Progress
+    area: Path, segments: list[Archived], kept_from: dt.date, done: Again, progress: Progress
 ) -> Iterator[tuple[int, int]]:
     """Publish the segments' rows in the staging area; the first and the last number of each."""
     for one in segments:
         with contextlib.suppress(OSError, NotASegmentError):
             rendered = render(one.content())
             if not rendered.damage:
-                yield _published(area, rendered)
+                yield _published(area, rendered, kept_from)
                 done.segments += 1
                 progress(one.path.stat().st_size)
                 continue
         done.unreadable.append(one.path)
 
 
-def _published(area: Path, rendered: Rendered) -> tuple[int, int]:
+def _published(area: Path, rendered: Rendered, kept_from: dt.date) -> tuple[int, int]:
+    """Stage a segment's rows, but for ticks of days that retention took."""
     numbered = {name: rows for name, rows in rendered.tables.items() if name in schema.SEQUENCED}
     for part in partitions(numbered, rendered.first_seq, rendered.next_seq - 1):
-        publish(area, part)
+        if part.table == "events" or part.day >= kept_from:
+            publish(area, part)
     return rendered.first_seq, rendered.next_seq - 1
 
 

@@ -23,6 +23,7 @@ from recorder.store.build import Progress, build
 from recorder.store.days import Day, Horizon, horizon, look, scattered
 from recorder.store.files import DamagedFileError
 from recorder.store.merge import Limits
+from recorder.store.pending import roll_forward
 from recorder.store.swap import CannotExchangeError, clear, compacting, exchange
 
 _COPIES = 5
@@ -85,6 +86,7 @@ def compact(
     """
     folder.load(root)  # a folder that is no recording gets no lock file
     with compacting(root) as area:
+        roll_forward(root)
         run = _Run(root, today or _today(), area, limits, progress)
         for day in waiting(root, run.today):
             yield day if isinstance(day, Left) else run.tried(day)

@@ -12,16 +12,19 @@ Rules:
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from recorder import schema
 from recorder.journal import folder
+from recorder.journal.folder import sync_folder
 from recorder.journal.lock import rendering
 from recorder.store.days import Day, dates, horizon, look
-from recorder.store.swap import clear, compacting
+from recorder.store.pending import roll_forward
+from recorder.store.swap import clear, holding, staging
 
 ARCHIVE = "archive"
 """What the journal's archive is called where tables are named."""
@@ -87,7 +90,8 @@ def plan(
     first = date.min if days is None else _first_kept(root, days, today, least)
     old = list(_old(root, first))
     waiting = sorted({day.date for day in old if over.reason(day, today)})
-    going = [day for day in old if day.date not in waiting]
+    since = _first_number(root, first, today)
+    going = [day for day in old if day.date not in waiting and _last_number(day) < since]
     gone = [_gone(day) for day in going if day.files]
     numbers = [file.last_seq for day in going for file in day.files]
     archived = [] if archive_days is None else list(_archived(root, today - timedelta(archive_days)))
@@ -109,14 +113,37 @@ def retain(
         OSError: the disk refused.
     """
     folder.load(root)  # a folder that is no recording gets no lock file
-    with compacting(root) as area:
+    with holding(root):
+        roll_forward(root)
+        found = plan(root, days, archive_days, today, least)
+        for gone in found.gone:
+            if gone.table == ARCHIVE:
+                _delete(gone)
+        if found.kept_from is not None:
+            found = _let_go(root, lambda: plan(root, days, archive_days, today, least), found)
+    return found
+
+
+def _let_go(root: Path, again: Callable[[], Plan], found: Plan) -> Plan:
+    """Take the days of ticks away, as they are once nobody changes what is published."""
+    archived = [gone for gone in found.gone if gone.table == ARCHIVE]
+    with staging(root) as area:
         with rendering(root):
-            found = plan(root, days, archive_days, today, least)
+            found = again()
             _remember(root, found)
             for gone in found.gone:
                 _take_away(gone, area / "old")
         clear(root, area / "old")
-    return found
+    return replace(found, gone=[*found.gone, *archived])
+
+
+def _delete(gone: Gone) -> None:
+    """A day of the archive, in its place: it may be all that a full disk can spare to go on."""
+    for path in gone.files:
+        path.unlink(missing_ok=True)
+    if not gone.foreign:
+        gone.folder.rmdir()
+    sync_folder(gone.folder.parent)
 
 
 def _remember(root: Path, found: Plan) -> None:
@@ -146,6 +173,17 @@ def _first_kept(root: Path, days: int, today: date, least: int) -> date:
     recorded = sorted({day for table in schema.MARKET_TABLES for day in dates(root, table)})
     newest = recorded[-least:] if least else []
     return min([today - timedelta(days), *newest])
+
+
+def _first_number(root: Path, first: date, today: date) -> int:
+    """The least number in the days that stay: who is behind it came later than they, whatever the clock said then."""
+    days = ((table, day) for table in schema.MARKET_TABLES for day in dates(root, table))
+    kept = (look(root, table, day) for table, day in days if first <= day <= today)
+    return min((file.first_seq for day in kept for file in day.files), default=sys.maxsize)
+
+
+def _last_number(day: Day) -> int:
+    return max((file.last_seq for file in day.files), default=0)
 
 
 def _old(root: Path, kept_from: date) -> Iterator[Day]:

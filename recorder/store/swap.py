@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recorder.journal.folder import sync_folder
-from recorder.journal.lock import RootInUseError
+from recorder.journal.folder import SWAPPING, sync_folder
+from recorder.journal.lock import RootInUseError, sign
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -29,7 +29,18 @@ class CannotExchangeError(RuntimeError):
 
 @contextmanager
 def compacting(root: Path) -> Iterator[Path]:
-    """Hold the staging area of compaction and retention, which is empty then.
+    """Hold the root against other compactions, and the staging area, which is empty then.
+
+    Raises:
+        RootInUseError: another process holds it; the message says which.
+    """
+    with holding(root), staging(root) as area:
+        yield area
+
+
+@contextmanager
+def holding(root: Path) -> Iterator[None]:
+    """Hold the root against other compactions and retentions.
 
     Raises:
         RootInUseError: another process holds it; the message says which.
@@ -37,13 +48,21 @@ def compacting(root: Path) -> Iterator[Path]:
     descriptor = os.open(root / "journal" / "compact.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         _take(descriptor, root)
-        area = root / "staging" / "compact"
-        _clear_all(root, area)
-        area.mkdir(parents=True)
-        yield area
-        _clear_all(root, area)
+        yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def staging(root: Path) -> Iterator[Path]:
+    """The staging area of who holds the root."""
+    area = root / "staging" / "compact"
+    _clear_all(root, area)
+    if not (root / SWAPPING).exists():  # staged by a from-archive that failed or was killed before its word
+        shutil.rmtree(root / "staging" / "from-archive", ignore_errors=True)
+    area.mkdir(parents=True)
+    yield area
+    _clear_all(root, area)
 
 
 def _take(descriptor: int, root: Path) -> None:
@@ -52,8 +71,7 @@ def _take(descriptor: int, root: Path) -> None:
     except BlockingIOError:
         who = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
         raise RootInUseError(f"{root}: process {who} is compacting it; try again when it is done") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    sign(descriptor)
 
 
 def _clear_all(root: Path, area: Path) -> None:

@@ -18,10 +18,10 @@ class Coverage:
         untold: what the events tell of that must be in other tables.
     """
 
-    def __init__(self, lost: Lost, kept_from: str | None) -> None:
+    def __init__(self, lost: Lost) -> None:
         self._sure: list[Flaw] = []
         self._holes: dict[Key, list[Flaw]] = {}
-        self.untold = Untold(kept_from)
+        self.untold = Untold()
         self._lost = lost
         self._live: set[Key] = set()
         self._ended: dict[Key, Event] = {}

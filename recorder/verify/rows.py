@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recorder.journal.folder import FORMAT
-from recorder.partition import File
+from recorder.partition import File, day_column
 from recorder.render.numbers import Stretch, batches
 from recorder.verify.verdict import Flaw, Verdict
 
@@ -46,6 +46,7 @@ def read(
     """
     try:
         _refuse_other_bytes(file)
+        verdict.flaws += _misplaced(file)
         yield from batches(file.path, None if file.crc is None else columns)
         progress(file.path.stat().st_size)
     except FileNotFoundError as error:
@@ -62,6 +63,18 @@ def _refuse_other_bytes(file: File) -> None:
         version = int((parquet.metadata.metadata or {}).get(_VERSION, 1))
     if version > FORMAT:
         raise pa.ArrowInvalid(f"of format {version}; this version reads up to {FORMAT}: update")
+
+
+def _misplaced(file: File) -> Iterator[Flaw]:
+    """Rows of another day than the folder's, by the statistics of a file that is intact."""
+    with pq.ParquetFile(file.path) as parquet:
+        groups = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
+        column = parquet.schema_arrow.get_field_index(day_column(file.table))
+    bounds = [group.column(column).statistics for group in groups if column >= 0]
+    days = {at.date() for one in bounds if one and one.has_min_max for at in (one.min, one.max)}
+    for day in sorted(days - {file.day}):
+        text = f"{file.path}: holds rows of {day}; they belong into date={day}"
+        yield Flaw("misplaced", text)
 
 
 def _count(batch: pa.RecordBatch, file: File, stretch: Stretch, verdict: Verdict) -> None:

@@ -58,7 +58,7 @@ class _Reading:
         self._tails = unrendered(root)
         self._lost = Lost.of(root)
         self._verdict = Verdict()
-        self._coverage = Coverage(self._lost, self._checkpoint.kept_from)
+        self._coverage = Coverage(self._lost)
         self._expected = max(1, self._checkpoint.kept_seq)
 
     def run(self) -> Verdict:

@@ -57,7 +57,7 @@ def test_a_file_that_is_there_twice_is_rows_twice(recording):
     elsewhere = file.parent.parent / "date=1999-01-01"
     elsewhere.mkdir()
     shutil.copy(file, elsewhere)
-    assert kinds(recording) == {"twice"}
+    assert kinds(recording) == {"twice", "misplaced"}
 
 
 def test_a_flipped_byte_of_any_column_is_never_whole(recording):
@@ -83,6 +83,12 @@ def test_a_file_with_another_name_denies_its_rows(recording):
     said = partition.parse(file)
     file.rename(file.with_name(partition.name(said.first_seq + 1, said.last_seq, said.crc)))
     assert "wrong" in kinds(recording)
+
+
+def test_a_day_under_another_date_is_told(recording):
+    (day,) = (recording / "level1").iterdir()
+    day.rename(day.with_name("date=2020-02-29"))
+    assert {"misplaced"} == kinds(recording)
 
 
 def test_bytes_set_aside_are_told(recording):
