@@ -66,7 +66,8 @@ async def _record(config: Config, seconds: float, root: Path, console: Console) 
     async with Simulator(rate=_RATE, seed=time.time_ns()) as simulator:
         gateway = config.gateway.model_copy(update={"port": simulator.port})
         status = config.status.model_copy(update={"listen": None})
-        storage = config.storage.model_copy(update={"root": root, "flush_seconds": _FLUSH_SECONDS})
+        small = {"flush_seconds": _FLUSH_SECONDS, "spare_megabytes": 0}
+        storage = config.storage.model_copy(update={"root": root, **small})
         console.print(
             f"A simulated gateway listens on 127.0.0.1:{simulator.port}; "
             f"recording {len(config.watchlist)} lines from it.\n"
