@@ -64,6 +64,11 @@ class Syncer:
         return sum([len(segment.copy) for segment in self.segments])
 
     @property
+    def waiting(self) -> int:
+        """Bytes of sealed segments that are not durable yet: many where the disk hangs rather than fails."""
+        return sum([len(segment.copy) for segment in self.segments[:-1]])
+
+    @property
     def in_order(self) -> bool:
         """Whether all that was written so far is in files."""
         return all(segment.is_whole for segment in self.segments)

@@ -268,7 +268,7 @@ class Journal:
             return "overflow"
         if not self._segment.direct:
             return "memory"
-        if self._syncer.fails or self._syncer.held > self.memory_bytes:
+        if self._syncer.fails or self._syncer.waiting > self.memory_bytes:
             return "failing"
         return "spare" if self._segment.spare else None
 
