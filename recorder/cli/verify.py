@@ -38,7 +38,9 @@ def _tell(verdict: Verdict, console: Console) -> None:
     if len(verdict.notes) > _MANY:
         console.print(f"and {len(verdict.notes) - _MANY} more notes")
     if verdict.flaws:
-        console.print("What each word means, and what to do: docs/damage.md; most of it is mended by recover.")
+        console.print(
+            "What each word means, and what to do: docs/damage.md; most of it is mended by recover."
+        )
     plural = "" if len(verdict.flaws) == 1 else "s"
     what = "whole" if not verdict.flaws else f"NOT whole: {len(verdict.flaws)} flaw{plural}"
     console.print(f"{what}; {verdict.rows:,} rows in {verdict.files:,} files read", highlight=False)
