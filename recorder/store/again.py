@@ -28,12 +28,13 @@ from recorder.journal.format import NotASegmentError
 from recorder.partition import File
 from recorder.render.archive import Archived, archived
 from recorder.render.numbers import Stretch
-from recorder.render.publish import encoding, metadata, partitions, publish
+from recorder.render.publish import Partition, encoding, metadata, partitions, publish
 from recorder.render.tables import Rendered, render
 from recorder.store.pending import Swap, begin, swap_all
 from recorder.store.swap import compacting
 
 Progress: TypeAlias = Callable[[int], None]
+Kept: TypeAlias = Callable[[Partition], bool]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -70,13 +71,17 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
     """
     checkpoint = load(root)
     next_seq, kept_from = checkpoint.next_seq, dt.date.fromisoformat(checkpoint.kept_from or "0001-01-01")
+
+    def is_kept(part: Partition) -> bool:
+        """Whether retention took nothing of it: what it left of an older day is rendered again like any other."""
+        is_there = partition.folder(root, part.table, part.day).is_dir()
+        return part.table == "events" or part.day >= kept_from or is_there
+
     done = Again()
     with compacting(root):
         area = begin(root)
         covered = list(
-            _render(
-                area, [one for one in archived(root) if day in (None, one.day)], kept_from, done, progress
-            )
+            _render(area, [one for one in archived(root) if day in (None, one.day)], is_kept, done, progress)
         )
         if any(last >= next_seq for _, last in covered):
             raise NotTheSameError(f"{root}/archive: holds numbers from {next_seq} on, which were never given")
@@ -96,25 +101,25 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
 
 
 def _render(
-    area: Path, segments: list[Archived], kept_from: dt.date, done: Again, progress: Progress
+    area: Path, segments: list[Archived], is_kept: Kept, done: Again, progress: Progress
 ) -> Iterator[tuple[int, int]]:
     """Publish the segments' rows in the staging area; the first and the last number of each."""
     for one in segments:
         with contextlib.suppress(OSError, NotASegmentError):
             rendered = render(one.content())
             if not rendered.damage:
-                yield _published(area, rendered, kept_from)
+                yield _published(area, rendered, is_kept)
                 done.segments += 1
                 progress(one.path.stat().st_size)
                 continue
         done.unreadable.append(one.path)
 
 
-def _published(area: Path, rendered: Rendered, kept_from: dt.date) -> tuple[int, int]:
+def _published(area: Path, rendered: Rendered, is_kept: Kept) -> tuple[int, int]:
     """Stage a segment's rows, but for ticks of days that retention took."""
     numbered = {name: rows for name, rows in rendered.tables.items() if name in schema.SEQUENCED}
     for part in partitions(numbered, rendered.first_seq, rendered.next_seq - 1):
-        if part.table == "events" or part.day >= kept_from:
+        if is_kept(part):
             publish(area, part)
     return rendered.first_seq, rendered.next_seq - 1
 

@@ -87,6 +87,18 @@ def test_ticks_that_retention_took_do_not_come_back_from_the_archive(tmp_path):
     assert [] == verify(root).flaws
 
 
+def test_what_retention_left_of_an_older_day_is_rendered_again_like_any_other(tmp_path):
+    root = archiving(tmp_path / "data")
+    right = recorded(root)
+    spoilt_prices(root)
+    checkpoint = folder.load(root)
+    checkpoint.kept_from = "2030-01-01"
+    folder.save(root, checkpoint)
+    again(root)
+    assert right == recorded(root)
+    assert [] == verify(root).flaws
+
+
 def test_what_was_recorded_while_the_clock_was_years_behind_stays_until_its_neighbours_go(tmp_path):
     root, today, old = recording(tmp_path / "data", next_seq=71), dt.date(2026, 11, 22), dt.date(2020, 1, 1)
     for back in range(5, 0, -1):
