@@ -14,12 +14,14 @@ from rich.table import Table
 
 from recorder.capture.gateway import ConnectError
 from recorder.capture.survey import Answer, survey
-from recorder.cli.errors import BAD_CONFIG
+from recorder.cli.errors import BAD_CONFIG, WrongOptionError
 from recorder.config import Config, ConfigError, Problem, load
 from recorder.config.difference import Difference, Recorded, difference
 from recorder.config.limits import Limits, budget
 from recorder.daemon import logs
-from recorder.daemon.running import running
+from recorder.daemon.running import NAME, running
+from recorder.journal import folder
+from recorder.journal.folder import NotARecordingError
 
 
 def check(path: Path, *, connect: bool, as_json: bool, against: Path | None = None) -> int:
@@ -33,6 +35,7 @@ def check(path: Path, *, connect: bool, as_json: bool, against: Path | None = No
 
     Raises:
         ConfigError: a file is wrong; it has the problems of both.
+        WrongOptionError: ``against`` is not there, or a folder that is no recording.
     """
     config, running_config = _loaded(path, against)
     logs.configure()
@@ -56,7 +59,7 @@ def _loaded(path: Path, against: Path | None) -> tuple[Config, Config | None]:
     """The config, and what runs; where both are wrong, both are told."""
     problems: list[Problem] = []
     configs: list[Config] = []
-    for read, source in ((load, path), (running if against and against.is_dir() else load, against)):
+    for read, source in ((load, path), (_running, against)):
         try:
             configs += [_in_place(read(source))] if source else []
         except ConfigError as error:
@@ -64,6 +67,20 @@ def _loaded(path: Path, against: Path | None) -> tuple[Config, Config | None]:
     if problems:
         raise ConfigError(tuple(dict.fromkeys(problems)))
     return configs[0], configs[1] if against else None
+
+
+def _running(against: Path) -> Config:
+    """What a recorder runs with: by a config file, or by its recording's folder."""
+    if not against.exists():
+        raise WrongOptionError(f"--against {against}: not there; name a config file or a recording's folder")
+    if not against.is_dir():
+        return load(against)
+    if not (against / NAME).exists():
+        try:
+            folder.load(against)
+        except NotARecordingError as error:
+            raise WrongOptionError(str(error)) from None
+    return running(against)
 
 
 def _in_place(config: Config) -> Config:

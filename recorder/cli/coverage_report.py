@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from recorder.config.wording import counted
+
 Row: TypeAlias = dict[str, Any]
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -79,7 +81,7 @@ class Hole:
         """Its streams in words."""
         if len(self.of) <= _FEW:
             return ", ".join(" ".join(one) for one in self.of)
-        return f"{len(self.of)} streams of {_counted(len({symbol for symbol, _ in self.of}), 'line')}"
+        return f"{len(self.of)} streams of {counted(len({symbol for symbol, _ in self.of}), 'line')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +144,14 @@ class Report:
         if not self.stretches:
             return "nothing was recorded"
         if not self.causes:
-            return f"nothing is missing of {_counted(lines, 'line')}"
+            return f"nothing is missing of {counted(lines, 'line')}"
         worst = next(iter(self.causes))
         part = "all" if len(self.causes) == 1 else "most"
-        holed = f"{len(self.holed)} of {_counted(lines, 'line')} had holes"
+        holed = f"{len(self.holed)} of {counted(lines, 'line')} had holes"
         return f"{holed}; missing: {self._missing()}, {part} of it: {worst}"
 
     def _missing(self) -> str:
-        streams = _counted(sum(bool(line.causes) for line in self.wanted), "stream")
+        streams = counted(sum(bool(line.causes) for line in self.wanted), "stream")
         share = _percent(self.missing_seconds / max(self.missing_seconds, self.asked_seconds))
         return f"{share} of what was asked for ({duration(self.missing_seconds)} over {streams})"
 
@@ -214,7 +216,3 @@ def _percent(share: float) -> str:
     if share < 0.001:
         return "less than 0.1 %"
     return f"{share:.1%}".replace("%", " %") if share < 0.9995 or share >= 1 else "more than 99.9 %"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

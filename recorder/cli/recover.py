@@ -10,16 +10,21 @@ from rich.console import Console
 from rich.progress import Progress
 
 from recorder.cli.errors import FAILED, WrongOptionError
+from recorder.config.wording import counted
 from recorder.journal import folder
-from recorder.journal.lock import locked
+from recorder.journal.lock import locked, rendering
 from recorder.render import Recovered
 from recorder.render import recover as recover_segments
-from recorder.render.archive import archived
+from recorder.render.archive import Archived, archived
 from recorder.render.mend import Mended, mend
 from recorder.render.publish import PublishError
 from recorder.store.again import Again, NotTheSameError, again
 from recorder.store.pending import roll_forward
 from recorder.store.swap import CannotExchangeError
+
+
+class _NothingArchivedError(RuntimeError):
+    """The archive holds nothing of what is to be rendered again."""
 
 
 def recover(root: Path) -> None:
@@ -35,15 +40,27 @@ def recover(root: Path) -> None:
 
 
 def _recover(root: Path, console: Console, progress: Progress) -> None:
-    if roll_forward(root):
-        console.print("finished what an interrupted recover --from-archive had begun")
+    with rendering(root):
+        for path in folder.heal(root):
+            console.print(f"made again from its copy: {path}")
+    _finish(root, console)
     waiting = _bar(progress, "recovering", folder.segments(root))
     done = []
     for one in recover_segments(root):
         waiting(one.bytes)
         done.append(one)
-    _tell_segments(console, root, done)
-    _tell_mended(console, root, mend(root, _bar(progress, "checking", root.glob("*/date=*/*.parquet"))))
+    if done:
+        _tell_segments(console, root, done)
+    mended = mend(root, _bar(progress, "checking", root.glob("*/date=*/*.parquet")))
+    if not done:
+        fine = ", and the tables need no mending" if mended == Mended() else ""
+        console.print(f"nothing was waiting in the journal{fine}")
+    _tell_mended(console, root, mended)
+
+
+def _finish(root: Path, console: Console) -> None:
+    if roll_forward(root):
+        console.print("finished what an interrupted recover --from-archive had begun")
 
 
 def from_archive(root: Path, on: str | None) -> None:
@@ -57,8 +74,29 @@ def from_archive(root: Path, on: str | None) -> None:
     day = _day(on)
     console = Console(soft_wrap=True, highlight=False)
     with _failing(), locked(root), _progress(console) as progress:
-        segments = [one.path for one in archived(root) if day in (None, one.day)]
+        _finish(root, console)
+        segments = [one.path for one in _asked(root, day)]
         _tell_again(console, again(root, day, _bar(progress, "rendering again", segments)))
+
+
+def _asked(root: Path, day: date | None) -> list[Archived]:
+    """The archived segments that begin on that day, or all.
+
+    Raises:
+        _NothingArchivedError: there are none.
+    """
+    held = archived(root)
+    asked = [one for one in held if day in (None, one.day)]
+    if not asked:
+        days = {one.day for one in held}
+        lacking = (
+            f"begins on {day}; its first day is {min(days)}, its last {max(days)}" if days else "is there"
+        )
+        raise _NothingArchivedError(
+            f"{root}: nothing was rendered again: of the journal's archive no segment {lacking}; "
+            "storage.archive_days says how many days of it a recorder keeps (0: none)"
+        )
+    return asked
 
 
 def _day(on: str | None) -> date | None:
@@ -73,17 +111,18 @@ def _failing() -> Iterator[None]:
     """What kept it from being done, as one line on standard error."""
     try:
         yield
-    except (PublishError, NotTheSameError, CannotExchangeError) as error:
+    except (PublishError, NotTheSameError, CannotExchangeError, _NothingArchivedError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(FAILED)
 
 
 def _tell_again(console: Console, done: Again) -> None:
-    console.print(f"{done.segments} segments of the archive rendered again: {len(done.days)} days changed")
+    changed = f"{counted(len(done.days), 'day')} changed" if done.days else "nothing changed"
+    console.print(f"{counted(done.segments, 'segment')} of the archive rendered again: {changed}")
     for path in done.unreadable:
         console.print(f"does not read, its rows stay as they are: {path}", markup=False)
     for table, rows in sorted(done.changed.items()):
-        console.print(f"{table}: {rows:,} rows changed")
+        console.print(f"{table}: {counted(rows, 'row')} changed")
 
 
 def _progress(console: Console) -> Progress:
@@ -98,21 +137,28 @@ def _bar(progress: Progress, what: str, paths: Iterable[Path]) -> Callable[[int]
 def _tell_segments(console: Console, root: Path, done: list[Recovered]) -> None:
     rows, files = sum(one.rows for one in done), sum(len(one.files) for one in done)
     lost, torn, missing = (sum(getattr(one, name) for one in done) for name in ("lost", "torn", "missing"))
-    console.print(f"{len(done)} segment{'' if len(done) == 1 else 's'}: {rows:,} rows in {files} files")
+    written = f"{counted(rows, 'row')} of market data, {counted(files, 'file')} written"
+    console.print(f"{counted(len(done), 'segment')}: {written}")
+    aside = f"{root}/journal/set-aside"
     if lost:
-        console.print(f"{lost:,} bytes could not be read; those segments are in {root}/journal/set-aside")
+        console.print(
+            f"{counted(lost, 'byte')} could not be read; what held them is in {aside}", markup=False
+        )
     if torn:
         console.print(
-            f"{torn:,} bytes of a record that nobody finished writing are kept in {root}/journal/set-aside"
+            f"{counted(torn, 'byte')} of a record that nobody finished writing: kept in {aside}", markup=False
         )
     if missing:
-        console.print(f"{missing:,} rows are lost; gaps of reason damaged say so")
+        console.print(f"lost: {counted(missing, 'row')}; gaps of reason damaged say so")
 
 
 def _tell_mended(console: Console, root: Path, mended: Mended) -> None:
     for path in mended.moved:
         console.print(f"damaged, set aside: {path.relative_to(root)}", markup=False)
     if mended.rows:
-        console.print(f"{mended.rows:,} rows made again from what is kept, in {len(mended.files)} files")
+        files = counted(len(mended.files), "file")
+        console.print(f"{counted(mended.rows, 'row')} made again from what is kept, in {files}")
     if mended.lost:
-        console.print(f"{mended.lost:,} rows of published files are lost; gaps of reason damaged say so")
+        console.print(
+            f"lost: {counted(mended.lost, 'row')} of published files; gaps of reason damaged say so"
+        )

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from recorder.cli.errors import WrongOptionError
+from recorder.config.wording import counted
 from recorder.store import Plan, plan
 from recorder.store import retain as retain_root
 
@@ -32,9 +33,16 @@ def retain(root: Path, days: int | None, archive_days: int | None, *, delete: bo
         console.print(f"kept: {day}: rows of it still wait in the journal")
     for path in (gone.folder / name for gone in found.gone for name in gone.foreign):
         console.print(f"kept: {path} is none of the recording's", markup=False)
-    if found.gone and not delete:
-        console.print("nothing was deleted; with --delete it is")
+    if found.gone:
+        console.print(f"{'deleted' if delete else 'would delete'} {_words(found)}")
+        if not delete:
+            console.print("nothing was deleted; with --delete it is")
     return 0
+
+
+def _words(found: Plan) -> str:
+    files, days = sum(len(gone.files) for gone in found.gone), {gone.day for gone in found.gone}
+    return f"{counted(files, 'file')} of {counted(len(days), 'day')}, {found.bytes / _MB:,.1f} MB"
 
 
 def _show(found: Plan, console: Console) -> None:

@@ -36,6 +36,7 @@ def status(path: Path | None, *, as_json: bool) -> int:
     """Show how the recorder of a config is doing; returns the exit code.
 
     What is wrong in the file is told, and the recorder asked all the same: it may run with what stood there before.
+    Where the file does not even say which root it records to, and none answers, nobody knows whether it runs.
 
     Args:
         path: the config file; None: whichever recorder answers at the default address.
@@ -45,6 +46,8 @@ def status(path: Path | None, *, as_json: bool) -> int:
     try:
         said = ask(listen, root)
     except NoAnswerError as error:
+        if path is not None and root is None:
+            return _unknown(path, str(error), as_json=as_json)
         return _without_page(root, str(error), as_json=as_json)
     if as_json:
         sys.stdout.write(json.dumps(said, indent=1) + "\n")
@@ -60,9 +63,12 @@ def _named(path: Path) -> tuple[str | None, Path | None]:
     try:
         config = load(path)
     except ConfigError as error:
-        storage, status = known(path)
+        storage, shown = known(path)
         sys.stderr.write(f"{error}\n")
-        return (status or Status()).listen, storage.root.resolve() if storage else None
+        if shown is None:
+            at = f"asking at the default, {Status().listen}, where another may answer"
+            sys.stderr.write(f"{path} does not say where its recorder can be asked: {at}\n")
+        return (shown or Status()).listen, storage.root.resolve() if storage else None
     return config.status.listen, config.storage.root.resolve()
 
 
@@ -119,6 +125,15 @@ def _without_page(root: Path | None, why: str, *, as_json: bool) -> int:
     else:
         sys.stderr.write(f"{why}; name the config file of another\n")
     return FAILED if pid is None else 0
+
+
+def _unknown(path: Path, why: str, *, as_json: bool) -> int:
+    """None answers, and there is no lock to look at."""
+    if as_json:
+        sys.stdout.write(json.dumps({"running": None, "pid": None, "why": why}) + "\n")
+    else:
+        sys.stderr.write(f"{why}; whether one runs elsewhere can be told when {path} is right\n")
+    return FAILED
 
 
 # Showing. ------------------------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ def _pool(stream: Stream) -> str:
 
 def _reason(pool: str, allowed: int) -> str:
     if pool == "lines":
-        return f"all {allowed} market data lines are taken; raise gateway.max_lines if the account has more"
+        taken = "the one market data line is" if allowed == 1 else f"all {allowed} market data lines are"
+        return f"{taken} taken; raise gateway.max_lines if the account has more"
     what = "tick-by-tick streams" if pool == "tick_by_tick" else "order books"
     return f"all {allowed} {what} are taken that IB allows with gateway.max_lines; move it up to prefer it"

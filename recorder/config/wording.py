@@ -78,6 +78,11 @@ _NATURE = {
 }
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 row``, ``2 rows``, ``1,000 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def unknown(name: str, known: tuple[str, ...], noun: str = "key") -> str:
     """What to do about a ``noun`` that is not one of ``known``."""
     likely = get_close_matches(name, known, 1)

@@ -33,7 +33,7 @@ def _metrics(report: Report) -> Iterator[tuple[str, str, str, _Samples]]:
         _one(now.phase == "online" and not now.ib_lost),
     )
     yield "healthy", "gauge", "1: what /healthz says", _one(report.health.ok)
-    yield "messages_total", "counter", "rows recorded since it began", _one(report.messages)
+    yield "messages_total", "counter", "rows that came since it began", _one(report.messages)
     if report.last_message is not None:
         seconds = max(0, report.now - report.last_message) / 1e6
         yield "last_message_age_seconds", "gauge", "since bytes came from the gateway", _one(seconds)
@@ -59,7 +59,10 @@ def _machine(report: Report) -> Iterator[tuple[str, str, str, _Samples]]:
     yield "disk_free_bytes", "gauge", "space left for the recording", _one(report.disk.free)
     if report.disk.days is not None:
         yield "disk_days_left", "gauge", "days until the disk is full, if it fills", _one(report.disk.days)
-    yield "disk_trouble", "gauge", "1: the journal is not on disk", _one(report.disk_trouble is not None)
+    in_trouble = report.disk_trouble is not None
+    yield "disk_trouble", "gauge", "1: the disk does not take the journal as it should", _one(in_trouble)
+    left_out = report.overflow.bytes if report.overflow else 0
+    yield "overflow_bytes", "gauge", "left out since neither disk nor memory has room", _one(left_out)
     yield "event_loop_late_seconds", "gauge", "at worst during the last minute", _one(report.late)
     yield from _run("flush", report.flush)
     yield from _run("compaction", report.compaction)

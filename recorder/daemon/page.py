@@ -38,20 +38,41 @@ def page(report: Report) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
-    title = "ok" if _grade(report) == "ok" else report.status.words
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
     yield f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
-    yield f"<title>{escape(title)} - ib-recorder</title><style>{_STYLE}</style></head><body>"
+    yield f"<title>{escape(_title(report))} - ib-recorder</title><style>{_STYLE}</style></head><body>"
+
+
+def _title(report: Report) -> str:
+    """What a tab shows, of which people see the beginning: what is wrong, the worst first."""
+    if _grade(report) == "ok":
+        return "ok"
+    words = report.health.words
+    if words != report.status.words or not _is_all_recorded(report):
+        return words
+    return next(_warnings(report), words)
 
 
 def _grade(report: Report) -> str:
     """``ok``, ``warn`` or ``bad``."""
     if not report.health.ok or report.status.phase != "online" or report.status.ib_lost:
         return "bad"
-    fine = report.status.recording == report.status.streams and not report.status.farms_down
-    failed = any(last and last.failed for last in (report.flush, report.compaction))
-    return "ok" if fine and not failed and report.disk.grade is Grade.FINE else "warn"
+    failed = report.flush is not None and report.flush.failed
+    fine = _is_all_recorded(report) and not failed and not any(_warnings(report))
+    return "ok" if fine else "warn"
+
+
+def _is_all_recorded(report: Report) -> bool:
+    return report.status.recording == report.status.streams and not report.status.farms_down
+
+
+def _warnings(report: Report) -> Iterator[str]:
+    """What will be trouble if nobody does something."""
+    if report.disk.grade is not Grade.FINE:
+        yield report.disk.words
+    if report.compaction and report.compaction.failed:
+        yield f"days are not compacted: {report.compaction.failed}"
 
 
 def _state(report: Report) -> Iterator[str]:
@@ -65,10 +86,9 @@ def _state(report: Report) -> Iterator[str]:
         else f"last message {_ago(report, report.last_message)}"
     )
     yield f"<p>{report.messages:,} messages, {last}</p>"
-    if report.disk.grade is not Grade.FINE and report.disk.words not in words:
-        yield f'<p class="warn">{escape(report.disk.words)}</p>'
-    if report.compaction and report.compaction.failed:
-        yield f'<p class="warn">{escape(f"days are not compacted: {report.compaction.failed}")}</p>'
+    for warning in _warnings(report):
+        if warning not in words:
+            yield f'<p class="warn">{escape(warning)}</p>'
 
 
 def _missing(report: Report) -> Iterator[str]:

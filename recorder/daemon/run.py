@@ -70,7 +70,19 @@ async def record(
     root = config.storage.root
     folder.create(root)
     with locked(root):
+        _heal(root)
         await _Daemon(config, root, source, timing).run(seconds)
+
+
+def _heal(root: Path) -> None:
+    """What was lost of ``recording.json``, from its copy; a full disk keeps nothing from being recorded."""
+    try:
+        with rendering(root):
+            healed = folder.heal(root)
+        for path in healed:
+            log.warning("made again from its copy", file=str(root / path))
+    except OSError as error:
+        log.warning("recording.json is not put right; recording with its copy", reason=str(error))
 
 
 class _Daemon:

@@ -16,7 +16,7 @@ from typing import Any
 
 from recorder.config import Config, ConfigError, Line, Problem, Stream, load
 from recorder.config.model import OPTIONS
-from recorder.journal import folder
+from recorder.journal.durable import sync_folder
 
 NAME = "running.yaml"
 
@@ -39,7 +39,7 @@ def remember(root: Path, config: Config, source: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     staged.rename(root / NAME)
-    folder.sync_folder(root)
+    sync_folder(root)
 
 
 def running(root: Path) -> Config:

@@ -24,7 +24,7 @@ from recorder.capture.tap import Tap
 from recorder.daemon import disk, metrics, page
 from recorder.daemon.health import Health, trouble
 from recorder.daemon.http import Response, Server
-from recorder.daemon.report import Flush, JournalSize, Report, as_json
+from recorder.daemon.report import Flush, JournalSize, Report, as_json, as_recorded, open_gaps
 from recorder.journal import folder
 from recorder.session.machine import Machine
 from recorder.session.status import status
@@ -129,11 +129,10 @@ class Board:
         self._see(now)
         current = status(self._machine, now)
         room = self._room.outlook(_free(self._root))
-        disk_trouble = journal.trouble
+        disk_trouble, overflow = journal.trouble, journal.overflow
         wanted = {(one.line, one.stream) for one in current.each}
-        gaps = [gap for key, gap in journal.state.gaps.items() if key in wanted]
         return Report(
-            status=current,
+            status=as_recorded(current, overflow),
             health=self._health.verdict(current.words, time.monotonic(), disk_trouble or room.alarm),
             now=now,
             since=self._since,
@@ -145,9 +144,10 @@ class Board:
             journal=journal_size(self._root),
             flush=self._flushed(),
             compaction=self._compacted(),
-            gaps=sorted(gaps, key=lambda gap: gap.ts_start),
+            gaps=open_gaps(journal.state, overflow, wanted),
             disk=room,
             disk_trouble=disk_trouble,
+            overflow=overflow,
             late=max(self._late),
         )
 

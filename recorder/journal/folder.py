@@ -4,13 +4,12 @@ Layout of a root: ``recording.json``, ``journal/<number>.journal``, ``journal/se
 ``staging/`` for files not yet published, one folder a table.
 """
 
-import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from recorder.journal import stated
+from recorder.journal.durable import move, sync_folder
 from recorder.journal.state import State
 from recorder.wire.activity import Mark
 
@@ -43,6 +42,7 @@ class Checkpoint:
         archive: whether rendered segments are kept, compressed.
         kept_from: the first UTC day that retention has kept, as ``YYYY-MM-DD``; None: all are there.
         kept_seq: numbers below it may be gone by retention.
+        kept_rows: how many rows below ``kept_seq`` there were when retention was through; None: not known.
     """
 
     next_seq: int = 1
@@ -53,6 +53,7 @@ class Checkpoint:
     archive: bool = False
     kept_from: str | None = None
     kept_seq: int = 1
+    kept_rows: int | None = None
 
 
 def segments(root: Path) -> list[Path]:
@@ -78,7 +79,7 @@ def create(root: Path) -> Checkpoint:
         NotARecordingError: the folder holds something else, or a recording of a newer format.
         OSError: the folder cannot be written.
     """
-    if not (root / "recording.json").exists():
+    if not any((root / path).exists() for path in (stated.FIRST, stated.COPY)):
         _refuse_foreign(root)
         (root / "journal").mkdir(parents=True, exist_ok=True)
         save(root, Checkpoint())
@@ -100,10 +101,31 @@ def adopt(root: Path, *, archive: bool) -> None:
         save(root, checkpoint)
 
 
+def heal(root: Path) -> list[Path]:
+    """Put right ``recording.json`` where it, or its copy, is lost or spoilt; returns which, relative to the root.
+
+    To be called by who holds the root, while nobody renders it. What cannot be read is kept in ``set-aside``.
+
+    Raises:
+        NotARecordingError: neither of the two can be read.
+        OSError: the disk refused; the one that can be read is as it was.
+    """
+    checkpoint, ill = load(root), stated.spoilt(root)
+    for path in ill:
+        if (root / path).exists():
+            move(root / path, root / "set-aside", "-".join(path.parts))
+    if ill:
+        save(root, checkpoint)
+    return ill
+
+
 def format_of(root: Path) -> int:
-    """The version that ``recording.json`` states."""
-    version: int = json.loads((root / "recording.json").read_bytes())["format"]
-    return version
+    """The version that ``recording.json`` states.
+
+    Raises:
+        NotARecordingError: there is none.
+    """
+    return int(_stated(root)["format"])
 
 
 def load(root: Path) -> Checkpoint:
@@ -112,62 +134,47 @@ def load(root: Path) -> Checkpoint:
     Raises:
         NotARecordingError: there is none, or one of a newer format.
     """
-    path = root / "recording.json"
+    content = _stated(root)
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        _refuse_newer(root, content["format"])
+        _refuse_newer(root, content.pop("format"))
         state = State.restore(content.pop("state"))
         lasts = {(symbol, stream): Mark(ts, seq) for symbol, stream, ts, seq in content.pop("lasts", [])}
-        del content["format"]
         return Checkpoint(**content, state=state, lasts=lasts)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotARecordingError(f"{root}: not a recording (no recording.json in it)") from None
     except NotARecordingError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotARecordingError(f"{path}: cannot be read as a recording's checkpoint ({error!r})") from None
+        said = f"{root / stated.FIRST}: cannot be read as a recording's checkpoint ({error!r})"
+        raise NotARecordingError(said) from None
 
 
 def save(root: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint, atomically and durably."""
-    content = {
-        "format": FORMAT,
-        "next_seq": checkpoint.next_seq,
-        "next_segment": checkpoint.next_segment,
-        "last_ts": checkpoint.last_ts,
-        "state": checkpoint.state.snapshot(),
-        "lasts": [[*key, mark.ts, mark.seq] for key, mark in checkpoint.lasts.items()],
-        "archive": checkpoint.archive,
-        "kept_from": checkpoint.kept_from,
-        "kept_seq": checkpoint.kept_seq,
-    }
-    staged = root / "recording.json.new"
+    """Write the checkpoint, atomically and durably.
+
+    Raises:
+        OSError: the disk refused; the one before may still stand.
+    """
+    stated.write(
+        root,
+        {
+            "format": FORMAT,
+            "next_seq": checkpoint.next_seq,
+            "next_segment": checkpoint.next_segment,
+            "last_ts": checkpoint.last_ts,
+            "state": checkpoint.state.snapshot(),
+            "lasts": [[*key, mark.ts, mark.seq] for key, mark in checkpoint.lasts.items()],
+            "archive": checkpoint.archive,
+            "kept_from": checkpoint.kept_from,
+            "kept_seq": checkpoint.kept_seq,
+            "kept_rows": checkpoint.kept_rows,
+        },
+    )
+
+
+def _stated(root: Path) -> stated.Stated:
     try:
-        with staged.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(staged)) from None
-    staged.rename(root / "recording.json")
-    sync_folder(root)
-
-
-def sync(descriptor: int, path: Path) -> None:
-    """Make durable what a descriptor stands for; an error names ``path``."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sync(descriptor, folder)
-    finally:
-        os.close(descriptor)
+        return stated.read(root)
+    except stated.NothingStatedError as error:
+        raise NotARecordingError(str(error)) from None
 
 
 def _refuse_newer(root: Path, version: int) -> None:

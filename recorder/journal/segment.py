@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 
 from recorder.journal import format as segment_format
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import sync_folder
 from recorder.journal.format import HEADER_SIZE, Record
 from recorder.journal.room import UNABLE, reserve
 

@@ -17,13 +17,18 @@ from pathlib import Path
 
 import structlog
 
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import sync_folder
 from recorder.journal.lock import rendering
 from recorder.journal.room import free
 from recorder.journal.segment import Segment
 from recorder.journal.spares import Spares
 
 RETRY_SECONDS = 1.0
+
+CLOSE_SECONDS = 3.0
+"""So long the last bytes are tried again at the end: a disk that is ill for a moment must not cost them."""
+
+_CLOSE_PAUSE = 0.05
 
 log = structlog.get_logger("recorder.journal")
 
@@ -105,12 +110,19 @@ class Syncer:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        until = time.monotonic() + CLOSE_SECONDS
+        while not self._finished() and time.monotonic() < until:
+            time.sleep(_CLOSE_PAUSE)
+        for segment in self.segments:
+            segment.close()
+
+    def _finished(self) -> bool:
+        """One more turn, without the pauses between tries; whether nothing is left to be made durable."""
         for segment in self.segments:
             segment.again = 0.0
         self.turn()
         self._release(self.segments)
-        for segment in self.segments:
-            segment.close()
+        return not self.segments
 
     def turn(self) -> None:
         """Secure what can be secured now."""

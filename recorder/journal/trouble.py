@@ -1,6 +1,8 @@
-"""What keeps the journal from being safely on disk, in words, and one line in the log at each change.
+"""What is wrong with the journal's disk and where records go meanwhile, in words; a line in the log at each change.
 
-Rule: an alarm stays until everything is durable again, not until the first write succeeds.
+Rules:
+- An alarm stays until everything is durable again, not until the first write succeeds.
+- The line says whether what is recorded is safe: that is what somebody woken by it has to know first.
 """
 
 import contextlib
@@ -16,6 +18,14 @@ from recorder.wire.activity import Mark
 
 Kind: TypeAlias = Literal["overflow", "memory", "failing", "spare", "ending"]
 """Nothing recorded; into memory; a file is not to be trusted; into a spare; all well but not yet durable."""
+
+_EVENTS: dict[Kind, str] = {
+    "overflow": "nothing is recorded: neither disk nor memory has room",
+    "memory": "what is recorded now is in memory alone",
+    "failing": "the journal is not safely on disk",
+    "spare": "the journal is safely on disk, in the room that was kept for this",
+    "ending": "the journal is on disk again, and not all of it durable yet",
+}
 
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota of the disk is used up"}
 
@@ -82,7 +92,7 @@ class Alarm:
         if place.kind != self.said:
             self.said = place.kind
             with contextlib.suppress(OSError):  # the log may lie on the same disk
-                log.error("the journal is not safely on disk", reason=words(place, self.since, error))
+                log.error(_EVENTS[place.kind], reason=words(place, self.since, error))
 
     def _end(self, error: OSError | None) -> None:
         if self.since:
@@ -98,7 +108,7 @@ def words(place: Place, since: int, error: OSError | None) -> str:
     match place.kind:
         case "overflow" if place.overflow is not None:
             lost = f"nothing is recorded since {_clock_time(place.overflow.began)}"
-            return f"{begun}; {lost}: {place.overflow.bytes / 1e6:.1f} MB dropped"
+            return f"{begun}; {lost}: {place.overflow.bytes:,} bytes left out"
         case "memory":
             return f"{begun}; recording into memory, {place.held / 1e6:.1f} of {place.memory / 1e6:.0f} MB"
         case "spare":

@@ -108,7 +108,7 @@ class Journal:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps the journal from being safely on disk, in plain words; None: it is."""
+        """What is wrong with where the journal goes, in plain words; None: it is on disk as it should be."""
         kind = self._kind()
         if kind:
             self._alarm.begin()

@@ -1,6 +1,5 @@
 """A recording, as users hold it: every table and every derived view, as a frame."""
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.journal import stated
 from recorder.journal.folder import FORMAT
 from recorder.reader import frames, sql, views
 from recorder.reader.derive.bars import SCHEMA as BARS
@@ -297,24 +297,21 @@ def _check(root: Path) -> None:
     Raises:
         NotARecording: with what is there and what was expected.
     """
-    expected = "a recording has recording.json, journal/ and a folder a table"
-    if not root.is_dir():
-        raise NotARecording(f"{root}: {'a file' if root.exists() else 'no such folder'}; {expected}")
-    named = root / "recording.json"
-    if named.is_file():
-        _check_format(named)
+    if any((root / path).is_file() for path in (stated.FIRST, stated.COPY)):
+        _check_format(root)
     elif not any((root / name).is_dir() for name in ("journal", *schema.TABLES)):
-        there = sorted(path.name for path in root.iterdir())[:5]
-        raise NotARecording(f"{root}: holds {', '.join(there) or 'nothing'}; {expected}")
+        raise NotARecording(stated.none_at(root))
 
 
-def _check_format(named: Path) -> None:
+def _check_format(root: Path) -> None:
     try:
-        written = json.loads(named.read_bytes())["format"]
+        written = stated.read(root)["format"]
         newer = written > FORMAT
     except (ValueError, KeyError, TypeError) as error:
-        raise NotARecording(f'{named}: says no format ({error!r}); expected {{"format": 1, ...}}') from error
+        raise NotARecording(
+            f'{root / stated.FIRST}: says no format ({error!r}); expected {{"format": 1, ...}}'
+        ) from error
     if newer:
         raise NotARecording(
-            f"{named}: format {written}; this version reads up to {FORMAT}: update ib-recorder"
+            f"{root}: format {written}; this version reads up to {FORMAT}: update ib-recorder"
         )

@@ -6,7 +6,6 @@ Rules:
 - Who took the root behind the last sign of life (it starts, or only recovers) has not recorded yet.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder import schema
+from recorder.journal import stated
 from recorder.journal.lock import holder
 from recorder.reader.moments import BEGINNING, Span
 from recorder.reader.scan import scan
@@ -51,7 +51,10 @@ def lifetime(snapshot: Snapshot) -> Lifetime:
 
 def kept_from(root: Path) -> datetime:
     """From when on retention has kept what was recorded; ``BEGINNING``: all of it."""
-    day = json.loads((root / "recording.json").read_bytes()).get("kept_from")
+    try:
+        day = stated.read(root).get("kept_from")
+    except stated.NothingStatedError:  # tables alone are a recording too
+        day = None
     return datetime.fromisoformat(day).replace(tzinfo=UTC) if day else BEGINNING
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import sync_folder
 from recorder.render import aside
 from recorder.render.publish import PublishError
 from recorder.render.torn import first_record

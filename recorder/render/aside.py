@@ -8,23 +8,12 @@ import re
 from pathlib import Path
 
 from recorder import schema
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import move
 from recorder.partition import COMPACTED
 
 _STAGED = re.compile(
     rf"(?:{'|'.join(schema.TABLES)})-\d{{19}}-\d{{19}}(?:-(?!{COMPACTED}\b)[a-z]+)?\.parquet"
 )
-
-
-def move(path: Path, folder: Path, name: str | None = None) -> Path:
-    """Move a file into a folder that may not be there yet, durably; one of that name there already is not replaced."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    target = _free(folder / (name or path.name))
-    path.rename(target)
-    for one in (folder, *(made.parent for made in missing), path.parent):
-        sync_folder(one)
-    return target
 
 
 def keep(root: Path, path: Path, why: str = "") -> None:
@@ -55,10 +44,3 @@ def sweep(root: Path) -> None:
     for path in (root / "staging").iterdir():
         if _STAGED.fullmatch(path.name):
             path.unlink()
-
-
-def _free(target: Path) -> Path:
-    if not target.exists():
-        return target
-    taken = (target.with_name(f"{target.stem}.{count}{target.suffix}") for count in range(1, 1_000_000))
-    return next(path for path in taken if not path.exists())

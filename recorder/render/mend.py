@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal import folder
+from recorder.journal.durable import move
 from recorder.journal.folder import FORMAT, Checkpoint, NotARecordingError
 from recorder.journal.lock import rendering
 from recorder.partition import File, listed
-from recorder.render import aside
 from recorder.render.damage import Hole, Key, as_partitions
 from recorder.render.numbers import Lost, Run, Stretch, batches, numbered_files, stretches
 from recorder.render.publish import Published, partitions, publish
@@ -98,7 +98,7 @@ def _is_whole(file: File) -> bool:
 
 
 def _move(root: Path, file: File) -> Path:
-    return aside.move(file.path, root / "set-aside" / file.table / file.path.parent.name)
+    return move(file.path, root / "set-aside" / file.table / file.path.parent.name)
 
 
 _BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}

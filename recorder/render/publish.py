@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from recorder import partition as partitioned
 from recorder import schema
-from recorder.journal.folder import FORMAT, sync_folder
+from recorder.journal.durable import sync_folder
+from recorder.journal.folder import FORMAT
 from recorder.render.tables import by_number
 
 ROW_GROUP = 122_880

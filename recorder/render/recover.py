@@ -15,6 +15,7 @@ from pathlib import Path
 
 from recorder.journal import folder
 from recorder.journal import format as segment_format
+from recorder.journal.durable import sync_folder
 from recorder.journal.folder import FORMAT, Checkpoint, NotARecordingError
 from recorder.journal.format import NotASegmentError, Record
 from recorder.journal.lock import rendering
@@ -163,7 +164,7 @@ def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bo
     if keep:
         archive(root, folder.number(path), content[:end])
     path.unlink()
-    folder.sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _no_segment(root: Path, path: Path, content: bytes, checkpoint: Checkpoint, why: str = "") -> Recovered:

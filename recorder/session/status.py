@@ -22,7 +22,8 @@ class StreamStatus:
         line: its name in the data.
         stream: level1, trades, ...
         state: ``recording``: being received, or asked for with nothing against it; ``silent``: it must tick before
-            it counts as received; ``waiting``: yet to be asked for; ``parked``: not to be had as it stands.
+            it counts as received; ``waiting``: yet to be asked for, or for room; ``parked``: not to be had as it
+            stands.
         why: why it is not being recorded, in words; "" if it is.
         closed: its market is known to be closed: then silence means nothing.
         ticks: how many have come, without the pictures that IB sends when it is asked.

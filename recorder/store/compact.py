@@ -17,7 +17,7 @@ from typing import Literal
 
 from recorder import partition
 from recorder.journal import folder
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import sync_folder
 from recorder.journal.lock import rendering
 from recorder.store.build import Progress, build
 from recorder.store.days import Day, Horizon, horizon, look, scattered

@@ -11,7 +11,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recorder.journal.folder import SWAPPING, sync_folder
+from recorder.journal.durable import sync_folder
+from recorder.journal.folder import SWAPPING
 from recorder.journal.lock import rendering
 from recorder.store.swap import CannotExchangeError, exchange
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from recorder import schema
 from recorder.journal import folder
-from recorder.journal.folder import sync_folder
+from recorder.journal.durable import sync_folder
 from recorder.journal.lock import rendering
 from recorder.store.days import Day, dates, horizon, look
 from recorder.store.pending import roll_forward

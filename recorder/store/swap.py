@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recorder.journal.folder import SWAPPING, sync_folder
+from recorder.journal.durable import sync_folder
+from recorder.journal.folder import SWAPPING
 from recorder.journal.lock import RootInUseError, sign
 
 _AT_FDCWD = -100

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recorder import schema
+from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.journal.format import Damage, NotASegmentError, scan
+from recorder.journal.stated import spoilt
 from recorder.partition import parse
 from recorder.render.archive import archived
 from recorder.verify.rows import Progress
@@ -26,8 +28,16 @@ def journal(root: Path) -> Iterator[Flaw]:
             continue
         for one in found:
             if one.offset + one.size < len(content):
-                text = f"{path}: {one.size} bytes from {one.offset} on do not read; recover saves the rest"
+                size = counted(one.size, "byte")
+                text = f"{path}: not readable: {size} from {one.offset} on; recover saves the rest"
                 yield Flaw("damaged", text)
+
+
+def stated(root: Path) -> Iterator[Flaw]:
+    """``recording.json`` and its copy."""
+    for path in spoilt(root):
+        text = f"{root / path}: lost, or not what was written; recover, or run, makes it again from the other"
+        yield Flaw("damaged", text)
 
 
 def archive(root: Path, progress: Progress) -> Iterator[Flaw]:
@@ -36,11 +46,11 @@ def archive(root: Path, progress: Progress) -> Iterator[Flaw]:
         try:
             size = one.path.stat().st_size
             if any(isinstance(record, Damage) for record in scan(one.content())):
-                yield Flaw("unreadable", f"{one.path}: holds damaged records")
+                yield Flaw("unreadable", f"{one.path}: holds damaged records", kept=True)
         except FileNotFoundError:
             continue  # its days in the archive are over
         except (OSError, NotASegmentError) as error:
-            yield Flaw("unreadable", f"{one.path}: {error}")
+            yield Flaw("unreadable", f"{one.path}: {error}", kept=True)
         progress(size)
 
 
@@ -49,13 +59,14 @@ def set_aside(root: Path) -> Iterator[Flaw]:
     segments = (path for path in sorted((root / "journal" / "set-aside").glob("*")) if path.suffix != ".torn")
     files = (path for path in sorted((root / "set-aside").rglob("*")) if path.is_file())
     for path in (*segments, *files):
-        yield Flaw("damaged", f"{path}: holds bytes that could not be read")
+        yield Flaw("damaged", f"{path}: holds bytes that could not be read", kept=True)
 
 
 def notes(root: Path) -> Iterator[Note]:
     """Torn tails that are kept, and files among the tables that are not ours."""
     for path in sorted((root / "journal" / "set-aside").glob("*.torn")):
-        yield Note("torn", f"{path}: {path.stat().st_size} bytes of a record that nobody finished writing")
+        size = counted(path.stat().st_size, "byte")
+        yield Note("torn", f"{path}: {size} of a record that nobody finished writing")
     for table in schema.TABLES:
         for path in sorted((root / table).rglob("*")):
             if path.is_file() and (parse(path) is None or path.parent.parent != root / table):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from recorder.config.wording import counted
 from recorder.render.numbers import Run
 
 _EACH = 20
@@ -10,10 +11,14 @@ _EACH = 20
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something that is not whole: what kind (missing, twice, unreadable, wrong, uncovered, damaged), and where."""
+    """Something that is not whole: what kind (missing, twice, unreadable, wrong, uncovered, damaged), and where.
+
+    ``kept``: it lies beside tables and journal, in the archive or set aside, where ``recover`` mends nothing.
+    """
 
     kind: str
     text: str
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +48,25 @@ class Verdict:
 
 def missing(found: list[Run]) -> list[Flaw]:
     """Numbers that are in no table, and in no gap."""
-    return [Flaw("missing", f"{text} in no table{rows}") for text, rows in _told(found)]
+    return [Flaw("missing", f"{text}: in no table{rows}") for text, rows in _told(found)]
 
 
 def lost(found: list[Run]) -> list[Note]:
     """Numbers that are in no table, but in a gap that says so."""
-    return [Note("lost", f"{text} in no table, but in a gap{rows}") for text, rows in _told(found)]
+    return [Note("lost", f"{text}: in no table, but in a gap{rows}") for text, rows in _told(found)]
 
 
 def twice(found: list[Run]) -> list[Flaw]:
     """Numbers that several rows have."""
-    return [
-        Flaw("twice", f"{text.removesuffix(' are')} stand in more than one row") for text, _ in _told(found)
-    ]
+    return [Flaw("twice", f"{text}: in more than one row") for text, _ in _told(found)]
 
 
 def _told(found: list[Run]) -> list[tuple[str, str]]:
     count = sum(last - first + 1 for first, last in found)
     if len(found) > _EACH:
-        return [(f"numbers {found[0][0]} to {found[-1][1]}, {count:,} of them, are", f" ({count:,} rows)")]
-    return [(f"numbers {first} to {last} are", f" ({last - first + 1} rows)") for first, last in found]
+        return [(f"numbers {found[0][0]} to {found[-1][1]}, {count:,} of them", "")]
+    return [(_named(first, last), f" ({counted(last - first + 1, 'row')})") for first, last in found]
+
+
+def _named(first: int, last: int) -> str:
+    return f"number {first}" if first == last else f"numbers {first} to {last}"

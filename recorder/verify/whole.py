@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from recorder import schema
+from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.partition import File, listed
 from recorder.render import Tail, unrendered
@@ -70,7 +71,11 @@ class _Reading:
             self._missing([(self._expected, self._checkpoint.next_seq - 1)])
         verdict = self._verdict
         verdict.flaws += [*self._coverage.flaws(self._checkpoint.state.gaps), *self._untold()]
-        verdict.flaws += [*kept.journal(self._root), *kept.archive(self._root, self._progress)]
+        verdict.flaws += [
+            *kept.stated(self._root),
+            *kept.journal(self._root),
+            *kept.archive(self._root, self._progress),
+        ]
         verdict.flaws += kept.set_aside(self._root)
         verdict.notes += kept.notes(self._root)
         return verdict
@@ -112,7 +117,9 @@ class _Reading:
         """Gaps and contract details that the events tell of and that are in no table."""
         untold = self._coverage.untold
         for (symbol, stream), (count, _) in sorted(untold.missing("gaps", self._rows("gaps")).items()):
-            yield Flaw("missing", f"{count} gaps of {symbol} {stream} that ended are not in table gaps")
+            yield Flaw(
+                "missing", f"not in table gaps: {counted(count, 'gap')} of {symbol} {stream} that ended"
+            )
         for at, symbol in sorted(untold.missing("instruments", self._rows("instruments"))):
             yield Flaw(
                 "missing", f"contract details of {symbol}, fetched at {at}, are not in table instruments"

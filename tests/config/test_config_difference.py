@@ -17,7 +17,7 @@ from recorder.config.difference import (
 from recorder.config.limits import budget
 from recorder.config.model import OPTIONS
 
-many = settings(max_examples=150, deadline=None, database=None)
+many = settings(max_examples=150, database=None)
 
 STREAM = st.one_of(
     st.sampled_from([Stream(kind=kind) for kind in OPTIONS]),
@@ -161,7 +161,7 @@ def test_a_line_taken_out_makes_room_for_another():
 def test_a_line_moved_up_takes_the_place_of_another():
     plan = difference(stocks("A", "B", max_lines=1), stocks("B", "A", max_lines=1))
     assert ([("B", "level1")], [("A", "level1")]) == (pairs(plan.added), pairs(plan.removed))
-    assert ["all 1 market data lines are taken; raise gateway.max_lines if the account has more"] == [
+    assert ["the one market data line is taken; raise gateway.max_lines if the account has more"] == [
         *plan.refused.values()
     ]
     assert "+1 -1, 1 of 1 lines, 1 refused" == plan.words()

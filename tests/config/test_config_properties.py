@@ -19,7 +19,7 @@ VALIDATOR = jsonschema.Draft7Validator(schema())
 
 JARGON = ("pydantic", "Traceback", "Input should be", "type=", "tag:yaml", "<class")
 
-many = settings(max_examples=150, deadline=None, database=None)
+many = settings(max_examples=150, database=None)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from tape import names
 
-from recorder.journal import folder
+from recorder.journal import folder, stated
 from recorder.journal.folder import Checkpoint, NotARecordingError
 from recorder.journal.lock import RootInUseError, locked
 from recorder.journal.state import Gap, Request, State
@@ -97,6 +97,7 @@ GOOD = {"format": 1, "next_seq": 1, "next_segment": 1, "last_ts": 0, "state": St
 )
 def test_a_checkpoint_that_cannot_be_read_is_named(root, content):
     folder.create(root)
+    (root / stated.COPY).unlink()
     (root / "recording.json").write_bytes(content)
     with pytest.raises(NotARecordingError, match=r"recording\.json: cannot be read"):
         folder.load(root)
@@ -140,3 +141,68 @@ def test_a_root_in_use_says_by_whom_and_a_killed_holder_lets_go(root):
     assert f"in use by process {os.getpid()};" in said.stdout
     with locked(root):
         pass
+
+
+AS_SAVED = Checkpoint(
+    9, 3, 7, State(live={3, 20}, requests={20: Request("B", "bars", 9), 3: Request("A", "level1", 1)})
+)
+
+
+def lost(path):
+    path.unlink()
+
+
+def flipped(path):
+    """Another number, and still an object that reads."""
+    path.write_bytes(path.read_bytes().replace(b'"next_seq": 9', b'"next_seq": 8'))
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [lost, flipped, emptied, a_folder])
+@pytest.mark.parametrize("path", [stated.FIRST, stated.COPY])
+def test_of_recording_json_and_its_copy_each_stands_for_the_other(root, path, spoil):
+    folder.create(root)
+    folder.save(root, AS_SAVED)
+    spoil(root / path)
+    was = [] if spoil is lost else ["-".join(path.parts)]
+    assert folder.create(root) == AS_SAVED
+    assert folder.heal(root) == [path]
+    assert (names(root / "set-aside") if was else []) == was
+    for other in (stated.FIRST, stated.COPY):
+        content = (root / other).read_bytes()
+        (root / other).unlink()
+        assert folder.load(root) == AS_SAVED
+        (root / other).write_bytes(content)
+    assert folder.heal(root) == []
+
+
+def test_what_is_whole_is_not_written_again(root):
+    folder.create(root)
+    before = {path: (root / path).stat().st_ino for path in (stated.FIRST, stated.COPY)}
+    assert folder.heal(root) == []
+    assert before == {path: (root / path).stat().st_ino for path in before}
+
+
+def test_a_recording_of_before_there_was_a_copy_has_lost_none(root):
+    folder.create(root)
+    (root / stated.COPY).unlink()
+    (root / stated.FIRST).write_text(json.dumps(GOOD))
+    assert folder.heal(root) == []
+    assert folder.load(root) == Checkpoint()
+
+
+def test_where_both_are_gone_nothing_is_begun_anew(root):
+    folder.create(root)
+    (root / "level1").mkdir()
+    for path in (stated.FIRST, stated.COPY):
+        (root / path).unlink()
+    with pytest.raises(NotARecordingError, match="holds 'level1' and no"):
+        folder.create(root)

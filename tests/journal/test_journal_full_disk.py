@@ -150,6 +150,11 @@ journal.close()
         (level, event.get("reason", event["event"]).partition("; ")[2][:21]) for level, event in well["told"]
     ]
     assert lines[:2] == [("error", "recording into the sp"), ("error", "recording into memory")]
+    events = [event["event"] for _, event in well["told"]]
+    assert events[:2] == [
+        "the journal is safely on disk, in the room that was kept for this",
+        "what is recorded now is in memory alone",
+    ]
     assert well["told"][-1][1]["event"] == "the journal is whole on disk again"
     assert reads(kept) == list(range(3000))
 

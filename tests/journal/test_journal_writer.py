@@ -181,7 +181,7 @@ def test_a_disk_too_full_for_a_new_segment_leaves_it_in_memory_until_there_is_ro
             assert journal.roll(b"tail")
             journal.read(b"second", now(), 0)
             time.sleep(0.1)
-        assert names(root / "journal") == ["00000001.journal"]
+        assert [path.name for path in folder.segments(root)] == ["00000001.journal"]
     assert payloads(root) == [TICK, b"tail", b"second"]
 
 

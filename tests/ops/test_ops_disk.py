@@ -3,7 +3,7 @@
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.daemon import disk
@@ -120,7 +120,6 @@ def test_what_is_kept_is_bounded():
 ROOM = st.integers(0, 2**63)
 
 
-@settings(deadline=None)
 @given(st.lists(ROOM, max_size=30 * HOUR), ROOM)
 def test_any_room_makes_an_outlook(samples, left):
     room = Room()
@@ -135,7 +134,6 @@ def test_any_room_makes_an_outlook(samples, left):
 HOURLY = st.lists(st.integers(0, 10**12), min_size=40, max_size=40)
 
 
-@settings(deadline=None)
 @given(HOURLY, st.integers(1, HOUR * 5), st.integers(0, 10**12))
 def test_less_room_never_means_more_days_nor_a_milder_word(hourly, last, less):
     """Less now, and less during the last hours."""

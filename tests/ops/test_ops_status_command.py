@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 
@@ -149,14 +150,58 @@ def test_what_is_wrong_in_the_config_is_told_and_the_recorder_asked_all_the_same
         (None, "cannot be read"),
     ],
 )
-def test_of_a_config_that_says_nothing_right_the_default_address_is_asked(tmp_path, content, said):
+def test_of_a_config_that_says_nothing_right_the_default_address_is_asked_and_no_verdict_given(
+    tmp_path, content, said
+):
     config = tmp_path / "config.yaml"
     if content is not None:
         config.write_text(content)
-    code, output, errors = asyncio.run(run("status", str(config)))
+
+    async def story():
+        return await asyncio.gather(
+            run("status", str(config)), run("status", str(config), "--format", "json")
+        )
+
+    (code, output, errors), as_json = asyncio.run(story())
     assert (1, "") == (code, output)
-    assert said in errors
-    assert "none answers at 127.0.0.1:9478; name the config file of another" == errors.splitlines()[-1]
+    *wrong, asked, answer = errors.splitlines()
+    assert all(re.match(rf"{config}:\d+:\d+: ", line) for line in wrong)
+    assert said in "".join(wrong)
+    where = "asking at the default, 127.0.0.1:9478, where another may answer"
+    assert f"{config} does not say where its recorder can be asked: {where}" == asked
+    elsewhere = f"whether one runs elsewhere can be told when {config} is right"
+    assert f"none answers at 127.0.0.1:9478; {elsewhere}" == answer
+    assert (1, None) == (as_json[0], json.loads(as_json[1])["running"])
+
+
+def test_of_a_config_whose_storage_is_wrong_its_own_address_is_asked(tmp_path):
+    config = tmp_path / "config.yaml"
+    port = free_port()
+    config.write_text(f'storage: 5\nstatus: {{listen: "127.0.0.1:{port}"}}\nwatchlist: [{AAPL}]\n')
+    code, output, errors = asyncio.run(run("status", str(config)))
+    wrong, answer = errors.splitlines()
+    assert (1, "") == (code, output)
+    assert wrong.startswith(f"{config}:1:10: storage: ")
+    assert answer.startswith(f"none answers at 127.0.0.1:{port}; whether one runs elsewhere ")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_of_a_config_that_says_where_it_records_to_the_lock_tells_whether_it_runs(tmp_path):
+    async def story():
+        config = write_config(tmp_path, free_port(), AAPL)
+        async with recording(config) as process:
+            await until(lambda: list((tmp_path / "data" / "journal").glob("*.journal")))
+            config.write_text(config.read_text().replace("{listen: null}", "{listen: 5}"))
+            during = await run("status", str(config))
+        return process.pid, during, await run("status", str(config))
+
+    pid, during, over = asyncio.run(story())
+    assert (0, f"running as process {pid}, recording to {tmp_path / 'data'}; ") == (
+        during[0],
+        during[1].split("no more")[0],
+    )
+    assert "asking at the default, 127.0.0.1:9478, where another may answer\n" in during[2]
+    assert (1, "") == over[:2]
 
 
 @pytest.mark.usefixtures("nobody")

@@ -250,6 +250,6 @@ def test_the_command_says_what_changed(root, monkeypatch, capsys):
         recording(root, whole_tape())
     from_archive(root, None)
     said = capsys.readouterr().out
-    assert "3 segments of the archive rendered again: 1 days changed" in said
+    assert "3 segments of the archive rendered again: 1 day changed" in said
     assert "depth: 2 rows changed" in said
     assert names(root / "staging") == []

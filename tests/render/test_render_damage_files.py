@@ -10,7 +10,7 @@ from rendered import recorded, whole_tape, written
 from tape import NOON, Tape, names, numbered
 
 from recorder import partition, schema
-from recorder.journal import folder
+from recorder.journal import folder, stated
 from recorder.journal.folder import NotARecordingError
 from recorder.render import recover
 from recorder.render.archive import archived
@@ -191,6 +191,15 @@ def test_the_command_says_what_it_did(kept):
     assert "damaged, set aside: set-aside/level1/date=2026-11-22/" in output
     assert "rows made again from what is kept" in output
     assert names(kept / "staging") == []
+
+
+def test_the_command_makes_recording_json_again_from_its_copy(kept):
+    (kept / stated.FIRST).unlink()
+    assert kinds(kept) == {"damaged"}
+    code, output, errors = asyncio.run(run("recover", str(kept)))
+    assert (code, errors) == (0, "")
+    assert "made again from its copy: recording.json" in output
+    assert kinds(kept) == set()
 
 
 def test_rows_below_what_retention_kept_are_not_lost(root):

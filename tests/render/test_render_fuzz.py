@@ -159,7 +159,7 @@ bodies_of = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(bodies_of, max_size=40),
     st.lists(st.tuples(st.integers(1, 60), st.sampled_from("rcs ")), max_size=30),
@@ -184,7 +184,7 @@ def test_it_does_not_matter_how_messages_were_cut_into_reads_and_segments(bodies
     check(bodies, [row for row in rows if row[2].get("text") != "in between"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(bodies_of, min_size=1, max_size=12))
 def test_a_message_is_rendered_in_company_as_it_is_alone(bodies):
     bodies = [body for body in bodies if is_row(body)]

@@ -13,7 +13,7 @@ from rendered import recorded, written
 from tape import Tape, content, names, numbered
 
 from recorder import schema
-from recorder.journal import folder
+from recorder.journal import folder, stated
 from recorder.journal.folder import Checkpoint, NotARecordingError
 from recorder.journal.format import RECORD_MAGIC
 from recorder.render import recover, resume, unrendered
@@ -329,9 +329,10 @@ def of_format_1(root, tape):
     list(recover(root, before=2))
     for path in root.glob("*/date=*/*.parquet"):
         path.rename(path.with_name(path.stem.rsplit("-", 1)[0] + ".parquet"))
-    stated = json.loads((root / "recording.json").read_bytes())
-    kept = {name: stated[name] for name in ("next_seq", "next_segment", "last_ts", "state", "lasts")}
-    (root / "recording.json").write_text(json.dumps({"format": 1, **kept}))
+    said = stated.read(root)
+    kept = {name: said[name] for name in ("next_seq", "next_segment", "last_ts", "state", "lasts")}
+    (root / stated.FIRST).write_text(json.dumps({"format": 1, **kept}))
+    (root / stated.COPY).unlink()
     return root
 
 
@@ -352,8 +353,7 @@ def test_what_is_of_a_newer_format_is_refused_and_nothing_touched(root, which):
         last = folder.segment_path(root, 3)
         last.write_bytes(b"ib-recorder journal 3\n\0\0" + last.read_bytes()[24:])
     else:
-        stated = json.loads((root / "recording.json").read_bytes())
-        (root / "recording.json").write_text(json.dumps(stated | {"format": 3}))
+        stated.write(root, stated.read(root) | {"format": 3})
     state = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and path.stat().st_size}
     for refused in (lambda: list(recover(root)), lambda: resume(root)):
         with pytest.raises(NotARecordingError, match=r"3; this version reads up to 2: update"):

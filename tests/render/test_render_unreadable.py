@@ -33,7 +33,7 @@ def casts(text, wanted):
 
 
 @pytest.mark.parametrize("wanted", TYPES, ids=str)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=10))
 def test_a_text_is_unreadable_where_its_cast_refuses_it(wanted, texts):
     found = unreadable.reads(pa.array(texts, pa.string()), wanted).tolist()

@@ -30,7 +30,7 @@ CONTRACTS = {
 FARMS = ("Market data farm connection is broken:usfarm", "Market data farm is OK:eufarm", "usfarm", "a:", "")
 CODES = (*codes.MEANINGS, *codes.FARMS_BROKEN, *codes.FARMS_OK, 1100, 1101, 1102, 2110, 326, 162, 502)
 
-many = settings(max_examples=60, deadline=None, database=None, report_multiple_bugs=False)
+many = settings(max_examples=60, database=None, report_multiple_bugs=False)
 
 configs = st.builds(
     lambda lines, most: config(*lines, max_lines=most, **FAST),

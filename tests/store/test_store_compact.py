@@ -100,7 +100,7 @@ def days(draw):
     return [dealt[start:end] for start, end in zip([0, *places], [*places, len(dealt)], strict=True)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(ROWS)), days(), st.sampled_from([TINY, AT_ONCE]))
 def test_any_files_become_their_rows_in_order(table, dealt, limits):
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:

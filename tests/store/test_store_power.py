@@ -181,7 +181,7 @@ def is_journal(path):
 
 
 def is_checkpoint(path):
-    return path == "recording.json.new"
+    return path.endswith("recording.json.new")
 
 
 sync_file, sync_day, sync_table, sync_root = map(synced, (is_staged, is_day, is_table, is_root))
@@ -190,6 +190,7 @@ sync_merged = synced(lambda path: path.startswith("staging/") and path.endswith(
 sync_exchange = synced(lambda path: is_table(path.rpartition("/")[2]))
 place = changed(LINKS, is_staged)
 replace_checkpoint = changed(RENAMES, is_checkpoint)
+replace_first = changed(RENAMES, lambda path: path == "recording.json.new")
 drop_segment = changed(UNLINKS, is_segment)
 write_file = changed(WRITES, is_staged)
 
@@ -214,7 +215,7 @@ PUBLISHING = {
         lambda trace: later(trace, sync_day, drop_segment), "missing",
     ),
     "the segment goes before the checkpoint": (
-        lambda trace: earlier(trace, drop_segment, replace_checkpoint), "numbers",
+        lambda trace: earlier(trace, drop_segment, replace_first), "numbers",
     ),
     "the checkpoint is never synced": (lambda trace: without(trace, sync_checkpoint), "refused"),
     "the checkpoint's name is never synced": (lambda trace: without_last(trace, sync_root), "numbers"),

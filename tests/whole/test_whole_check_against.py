@@ -106,7 +106,7 @@ def test_what_fits_no_more_and_what_fits_now_is_said(tmp_path):
     new = config_of(tmp_path / "new.yaml", KO, AAPL, gateway="max_lines: 1")
     code, output, _ = check(new, "--against", old)
     assert 2 == code
-    assert "line 2 AAPL: all 1 market data lines are taken" in output
+    assert "line 2 AAPL: the one market data line is taken" in output
     assert "+ KO  level1 (fits now)\n- AAPL  level1 (does not fit any more)\n" in output
     assert "2 of 1 market data lines" in output
     assert "+1 -1, 1 of 1 lines, 1 refused" == output.splitlines()[-1]
@@ -138,15 +138,23 @@ def test_both_files_are_told_what_is_wrong_with_them(tmp_path):
 
 
 def test_a_folder_in_which_nothing_ran_is_told_in_one_line(tmp_path):
-    code, output, errors = check(config_of(tmp_path / "c.yaml", AAPL), "--against", tmp_path)
+    path, root = config_of(tmp_path / "c.yaml", AAPL), tmp_path / "data"
+    folder.create(root)
+    code, output, errors = check(path, "--against", root)
     assert (2, "") == (code, output)
     assert (
-        f"{tmp_path / NAME}:1:1: missing, so no recorder has run there; "
+        f"{root / NAME}:1:1: missing, so no recorder has run there; "
         "name the recording's folder or a config file\n" == errors
     )
-    code, _, errors = check(tmp_path / "c.yaml", "--against", tmp_path / "none")
-    assert (2, 1) == (code, len(errors.splitlines()))
-    assert errors.startswith(f"{tmp_path / 'none'}:1:1: cannot be read")
+
+
+def test_what_is_no_recording_and_no_config_is_told_as_by_the_other_commands(tmp_path):
+    path = config_of(tmp_path / "c.yaml", AAPL)
+    code, output, errors = check(path, "--against", tmp_path)
+    assert (2, "", asyncio.run(run("recover", str(tmp_path)))[2]) == (code, output, errors)
+    code, output, errors = check(path, "--against", tmp_path / "none")
+    said = f"--against {tmp_path / 'none'}: not there; name a config file or a recording's folder\n"
+    assert (2, "", said) == (code, output, errors)
 
 
 def test_a_file_edited_in_place_is_compared_with_what_the_recorder_runs_with(tmp_path):
@@ -299,7 +307,7 @@ CONFIG = st.builds(
 
 
 @given(config=CONFIG)
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 def test_what_is_remembered_comes_back_as_it_was(tmp_path_factory, config):
     root = tmp_path_factory.getbasetemp() / "remembered"
     root.mkdir(exist_ok=True)

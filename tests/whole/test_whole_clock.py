@@ -113,7 +113,7 @@ def judge(one: Recorder) -> None:
         assert gap["seq_start"] < gap["seq_end"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.sampled_from([NOON, MIDNIGHT - 20_000]), doing=DOING)
 def test_whatever_the_clock_does_order_gaps_and_steps_are_right(tmp_path_factory, at, doing):
     one = Recorder(tmp_path_factory.mktemp("clock") / "data", at)

@@ -50,11 +50,22 @@ def test_check_connect_says_plainly_that_nothing_listens(tmp_path):
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("command", ["recover"])
-def test_a_folder_that_is_no_recording_is_said_in_one_line(tmp_path, command):
-    code, _, errors = ran(command, tmp_path)
-    assert code == 1
-    assert errors == f"{tmp_path}: not a recording (no recording.json in it)\n"
+HAS = "a recording has recording.json, journal/ and a folder a table; name the folder that storage.root names"
+
+
+@pytest.mark.parametrize("command", ["verify", "recover", "coverage", "compact", "retain --days 3"])
+def test_a_folder_that_is_no_recording_is_said_in_one_line_by_every_command_alike(tmp_path, command):
+    (tmp_path / "photos").mkdir()
+    word, *options = command.split()
+    said = f"{tmp_path}: not a recording: holds photos; {HAS}\n"
+    assert (1, "", said) == ran(word, tmp_path, *options)
+
+
+def test_what_is_there_instead_of_a_recording_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    for name, found in (("file", "a file"), ("nowhere", "no such folder")):
+        root = tmp_path / name
+        assert (1, "", f"{root}: not a recording: {found}; {HAS}\n") == ran("verify", root)
 
 
 def test_a_root_that_holds_something_else_is_left_alone(tmp_path):
@@ -105,7 +116,7 @@ def test_a_second_recorder_on_the_same_root_is_told_who_has_it(tmp_path):
         assert code == 1
         assert f"in use by process {pid}" in errors
     assert third[0] == 0
-    assert "rows in" in third[1]
+    assert "1 segment: 1 row of market data, " in third[1]
     assert table(tmp_path / "data", "level1")["price"].tolist() == [5.0]
     assert segments(tmp_path / "data") == []
 

@@ -9,11 +9,12 @@ from daemon import numbers, recording, segments, start, table, until, write_conf
 from scripted import contract_details, scripted
 
 from recorder.capture.ledger import Ledger
-from recorder.journal import folder
+from recorder.journal import folder, stated
 from recorder.journal.format import Record, scan
 from recorder.journal.writer import Journal, now
 from recorder.render import resume
 from recorder.session.watchlist import Subscription
+from recorder.verify import verify
 from recorder.wire.activity import Mark
 from recorder.wire.layouts import TICK_PRICE, frame
 
@@ -184,6 +185,32 @@ def test_sigterm_during_start_up_recovery_finishes_it_and_exits_0(tmp_path):
     assert code == 0, errors
     assert segments(root) == []
     assert numbers(root) == list(range(1, 60_001))
+
+
+@pytest.mark.parametrize("path", [stated.FIRST, stated.COPY])
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_recording_whose_recording_json_is_lost_or_spoilt_goes_on_as_if_it_were_not(tmp_path, path, lost):
+    root = tmp_path / "data"
+
+    async def recorded():
+        async with scripted(one_price) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+
+    asyncio.run(recorded())
+    before = folder.load(root)
+    (root / path).unlink() if lost else (root / path).write_text((root / path).read_text()[:-30])
+    assert [(flaw.kind, flaw.text.partition(":")[0]) for flaw in verify(root).flaws] == [
+        ("damaged", str(root / path))
+    ]
+    asyncio.run(recorded())
+    assert folder.load(root).next_seq > before.next_seq > 1
+    assert numbers(root) == list(range(1, folder.load(root).next_seq))
+    assert set(table(root, "gaps")["reason"]) == {"restart"}
+    kept = [flaw.text for flaw in verify(root).flaws]
+    assert kept == (
+        [] if lost else [f"{root / 'set-aside' / '-'.join(path.parts)}: holds bytes that could not be read"]
+    )
 
 
 def test_what_cannot_be_written_out_is_exit_1_and_stays_in_the_journal(tmp_path):

@@ -64,7 +64,7 @@ def looked(pieces, look_after):
     return whole
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(streams, cuts, st.lists(st.integers(0, 90), max_size=4))
 def test_looked_at_number_by_number_it_is_the_same_and_nothing_is_seen_before_its_turn(data, places, numbers):
     edges = sorted({0, len(data), *(cut for cut in places if cut < len(data))})
@@ -85,7 +85,7 @@ def test_looked_at_number_by_number_it_is_the_same_and_nothing_is_seen_before_it
     assert naive(pieces) == found
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(streams, cuts, st.sets(st.integers(0, 9)))
 def test_every_tick_is_counted_under_its_request_and_the_first_and_last_are_found(data, places, look_after):
     edges = sorted({0, len(data), *(cut for cut in places if cut < len(data))})

@@ -57,13 +57,13 @@ streams = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(streams)
 def test_frames_are_where_the_prefixes_say_in_any_bytes(data):
     assert naive(data) == found(data)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(streams, st.integers(MAX_FRAME + 1, 2**32 - 1), st.binary(max_size=9000))
 def test_a_prefix_that_cannot_be_ends_the_stream_where_it_stands(data, length, behind):
     whole = data[: split(data).consumed]
@@ -73,7 +73,7 @@ def test_a_prefix_that_cannot_be_ends_the_stream_where_it_stands(data, length, b
     assert (*naive(whole)[:3], True) == found(broken)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(TICKS), min_size=400, max_size=600), st.data())
 def test_a_flipped_byte_in_a_long_run_of_ticks_changes_no_rule(ticks, data):
     stream = bytearray(b"".join(ticks))

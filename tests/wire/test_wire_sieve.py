@@ -55,14 +55,14 @@ frames = st.one_of(
 streams = st.lists(frames, max_size=120).map(b"".join)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(streams)
 def test_an_id_is_one_to_three_digits_and_a_nul(data):
     bounds = split(data)
     assert [naive_id(body) for body in bodies_of(data)] == messages.ids(data, bounds).tolist()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(streams)
 def test_few_frames_and_many_are_sifted_alike(data):
     bounds = split(data)
@@ -84,7 +84,7 @@ def test_few_frames_and_many_are_sifted_alike(data):
     ]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(frames, max_size=3), streams, st.lists(st.integers(0, 400), max_size=12), st.integers(0, 9))
 def test_it_does_not_matter_how_the_bytes_were_cut(before, after, cuts, missing):
     data = (b"".join(before) + HELLO + after)[: -missing or None]

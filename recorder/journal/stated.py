@@ -1,0 +1,111 @@
+"""``recording.json``: what a recording says of itself, in two files that each tell whether they are whole.
+
+Rules:
+- Each states the checksum of what else it says; a file of before checksums has none, and is believed.
+- The copy, in ``journal``, is written behind the first, and read where that is lost or spoilt.
+- Both are replaced as a whole, durably, before anything relies on what they say.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from recorder.journal.durable import sync_folder
+
+Stated = dict[str, Any]
+
+FIRST, COPY = Path("recording.json"), Path("journal") / "recording.json"
+
+
+class NothingStatedError(ValueError):
+    """Neither file can be read; says why."""
+
+
+def read(root: Path) -> Stated:
+    """What the recording at ``root`` says of itself.
+
+    Raises:
+        NothingStatedError: neither file can be read.
+    """
+    problem = None
+    for path in (FIRST, COPY):
+        try:
+            return _read(root / path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (ValueError, OSError) as error:
+            problem = problem or f"{root / path}: cannot be read ({error}), and there is no whole copy"
+    raise NothingStatedError(problem or none_at(root))
+
+
+def none_at(root: Path) -> str:
+    """That there is no recording: what is there instead, what a recording has, and which folder to name."""
+    found = "a file" if root.exists() else "no such folder"
+    if root.is_dir():
+        found = f"holds {', '.join(sorted(path.name for path in root.iterdir())[:5]) or 'nothing'}"
+    has = f"a recording has {FIRST}, journal/ and a folder a table"
+    return f"{root}: not a recording: {found}; {has}; name the folder that storage.root names"
+
+
+def spoilt(root: Path) -> list[Path]:
+    """Those of the two files that are lost or cannot be read, relative to the root."""
+    return [path for path in (FIRST, COPY) if not _is_whole(root, path)]
+
+
+def write(root: Path, stated: Stated) -> None:
+    """Replace both files.
+
+    Raises:
+        OSError: the disk refused; at least one of the two can be read.
+    """
+    as_read = json.loads(json.dumps(stated))
+    content = json.dumps({**as_read, "checksum": _checksum(as_read)}, indent=1)
+    for path in (FIRST, COPY):
+        _replace(root / path, content)
+
+
+def _read(path: Path) -> Stated:
+    stated = json.loads(path.read_bytes())
+    if not isinstance(stated, dict):
+        raise ValueError("holds no object")  # noqa: TRY004 - it is the file that is wrong, not the caller
+    checksum = stated.pop("checksum", None)
+    if checksum not in (None, _checksum(stated)):
+        raise ValueError("is not what was written: the checksum is another")
+    return stated
+
+
+def _is_whole(root: Path, path: Path) -> bool:
+    try:
+        _read(root / path)
+    except FileNotFoundError:
+        return path == COPY and _is_older(root)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def _is_older(root: Path) -> bool:
+    """Whether the first file is of before there were copies, and checksums."""
+    try:
+        return "checksum" not in json.loads((root / FIRST).read_bytes())
+    except (ValueError, OSError):
+        return False
+
+
+def _checksum(stated: Stated) -> int:
+    return zlib.crc32(json.dumps(stated, sort_keys=True).encode())
+
+
+def _replace(path: Path, content: str) -> None:
+    staged = path.with_name(f"{path.name}.new")
+    try:
+        with staged.open("w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(staged)) from None
