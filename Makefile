@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-whole test-parts soak lint bench clean
+.PHONY: demo test test-whole test-parts soak soak-kills soak-faults lint bench clean
 
 demo: $(READY)
 	$(BIN)/ib-recorder demo
@@ -19,8 +19,15 @@ test-whole: $(READY)
 test-parts: $(READY)
 	$(BIN)/pytest --ignore=tests/whole
 
+# A night of 500 faults and 1,000 kills, beside every fault and every kill at every call: three quarters of an hour.
 soak: $(READY)
-	$(BIN)/pytest -m soak -s
+	$(MAKE) --no-print-directory -j2 -Oline soak-kills soak-faults
+
+soak-kills: $(READY)
+	$(BIN)/pytest -m soak -s tests/whole tests/store/test_store_kill_nine.py
+
+soak-faults: $(READY)
+	$(BIN)/pytest -m soak -s --ignore=tests/whole --ignore=tests/store/test_store_kill_nine.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

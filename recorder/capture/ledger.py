@@ -7,7 +7,6 @@ Rules:
   ends before reads are journalled again.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +21,6 @@ from recorder.wire.activity import Mark
 _ASKED = ("con_id", "exchange", "trade_kind")
 """What a gap keeps of the request whose ticks it misses: the line may stand for another contract later."""
 
-_MOST_STEPS = 1000
-"""Steps of the clock that are remembered: number of the next row, and microseconds."""
-
 
 @dataclass(slots=True)
 class Ledger:
@@ -33,7 +29,6 @@ class Ledger:
     journal: Journal
     _ends: dict[Key, Mark] = field(default_factory=dict)
     _due: dict[Key, None] = field(default_factory=dict)
-    _steps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_STEPS))
 
     def event(self, kind: str, text: str | None = None, *, symbol: str | None = None, **more: object) -> None:
         """A row of ``events``."""
@@ -41,8 +36,8 @@ class Ledger:
 
     def stepped(self, micros: int) -> None:
         """The clock was set, forward or back."""
-        self._steps.append((self.journal.seq, micros))
-        self.event("clock_step", f"the clock was set by {micros / 1e6:+.3f} s")
+        text = f"the clock was set by {micros / 1e6:+.3f} s"
+        self.event("clock_step", text, micros=micros, next=self.journal.seq)
 
     def begin(self, checkpoint: Checkpoint, version: str) -> None:
         """A recorder starts; what was live when the last one ended without a word has a gap since."""
@@ -122,7 +117,7 @@ class Ledger:
         """When it began: of a gap that would end before that by the clock that its end is told by."""
         if until.ts >= gap.ts_start:
             return gap.ts_start
-        back = sum(micros for seq, micros in self._steps if seq > gap.seq_start and micros < 0)
+        back = sum(micros for seq, micros in self.journal.state.set_back if seq > gap.seq_start)
         return min(gap.ts_start + back, until.ts)
 
     def _next_row(self) -> Mark:

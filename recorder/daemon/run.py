@@ -14,6 +14,9 @@ from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 
 from recorder.capture.ledger import Ledger
 from recorder.capture.session import Session
@@ -200,10 +203,10 @@ class _Daemon:
         scheduler.add_job(self._sign_of_life, "interval", seconds=min(10.0, beat / 3) if beat else 10.0)
         if at := self._config.storage.compact_at:
             hour, minute = map(int, at.split(":"))
+            nightly = CronTrigger(hour=hour, minute=minute, timezone=UTC)
+            once = DateTrigger(datetime.now(UTC) + _CATCH_UP, timezone=UTC)
             # However late: a loop that was busy all night, a machine that slept, must not cost a night's work.
-            always = {"misfire_grace_time": None}
-            scheduler.add_job(self._keep, "cron", hour=hour, minute=minute, **always)
-            scheduler.add_job(self._keep, "date", run_date=datetime.now(UTC) + _CATCH_UP, **always)
+            scheduler.add_job(self._keep, OrTrigger([nightly, once]), misfire_grace_time=None)
         scheduler.start()
         return scheduler
 

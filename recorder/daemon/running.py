@@ -50,7 +50,7 @@ def running(root: Path) -> Config:
     """
     path = root / NAME
     if not path.exists():
-        message = "missing, so no recorder has run there; name the recording's folder or a config file"
+        message = "missing: only ib-recorder run leaves it in a recording; name a config file"
         raise ConfigError((Problem(path, 1, 1, "", message),))
     return load(path)
 

@@ -21,6 +21,9 @@ FILLABLE_REASONS = frozenset(
 )
 """Why a stream can have missed ticks that IB has; what was refused or never asked for it may not tell."""
 
+KEPT_STEPS = 100
+"""Steps of the clock that are remembered, to tell when a gap began by the clock that its end is told by."""
+
 KEPT_MICROS = 7 * 86_400_000_000
 MOST_UNFILLED = 1000
 
@@ -148,6 +151,7 @@ class State:
         unfilled: (line, stream, seq_start) to a closed gap that is still to be filled.
         names: what a continuous future is called in the data, and its con_id, by what the watchlist calls it: the name
             that IB's first answer gave stays when it stands for another contract.
+        set_back: each time the clock was set back: number of the next row, and microseconds, negative.
     """
 
     hello: bool = True
@@ -156,6 +160,7 @@ class State:
     gaps: dict[tuple[str, str], Gap] = field(default_factory=dict)
     unfilled: dict[tuple[str, str, int], Unfilled] = field(default_factory=dict)
     names: dict[str, tuple[str, int]] = field(default_factory=dict)
+    set_back: list[tuple[int, int]] = field(default_factory=list)
 
     def apply(self, record: dict[str, Any]) -> None:
         """Fold one control record in. Records that change nothing here are ignored."""
@@ -171,13 +176,12 @@ class State:
                 self.live.discard(record["req"])
             case "disconnected" | "session_end":
                 self.live = set()
-            case "gap_start":
-                gap = Gap(**_of(Gap, record))
-                self.gaps[gap.symbol, gap.stream] = gap
-            case "gap_end":
-                self._end_gap(record)
+            case "gap_start" | "gap_end":
+                self._gap(record)
             case "qualified":
                 self._name(record)
+            case "clock_step":
+                self._step(record)
             case "backfill":
                 self._filled((record["symbol"], record["stream"], record["seq_start"]), record)
 
@@ -187,12 +191,20 @@ class State:
         found = [req for req in own if req in self.live] or own
         return self.requests[found[-1]] if found else None
 
+    def _step(self, record: dict[str, Any]) -> None:
+        if record.get("micros", 0) < 0:
+            self.set_back = [*self.set_back, (record["next"], record["micros"])][-KEPT_STEPS:]
+
     def _name(self, record: dict[str, Any]) -> None:
         if record.get("title"):
             self.names[record["title"]] = (record["symbol"], record["instrument"]["con_id"])
 
-    def _end_gap(self, record: dict[str, Any]) -> None:
-        self.gaps.pop((record["symbol"], record["stream"]), None)
+    def _gap(self, record: dict[str, Any]) -> None:
+        key = record["symbol"], record["stream"]
+        if record["kind"] == "gap_start":
+            self.gaps[key] = Gap(**_of(Gap, record))
+            return
+        self.gaps.pop(key, None)
         if record["stream"] in FILLABLE_STREAMS and record["reason"] in FILLABLE_REASONS:
             self._to_fill(Unfilled.of(record))
 
@@ -224,11 +236,12 @@ class State:
             "gaps": [asdict(gap) for gap in self.gaps.values()],
             "unfilled": [asdict(gap) for gap in self.unfilled.values()],
             "names": self.names,
+            "set_back": self.set_back,
         }
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any]) -> "State":
-        """The state that ``snapshot`` was taken of; one of an older version knows no ``unfilled`` and ``names``."""
+        """The state that ``snapshot`` was taken of; one of an older version knows no ``unfilled`` and so on."""
         gaps = [Gap(**gap) for gap in snapshot["gaps"]]
         unfilled = [Unfilled(**gap) for gap in snapshot.get("unfilled", ())]
         return cls(
@@ -238,6 +251,7 @@ class State:
             gaps={(gap.symbol, gap.stream): gap for gap in gaps},
             unfilled={gap.key: gap for gap in unfilled},
             names={title: (name, con_id) for title, (name, con_id) in snapshot.get("names", {}).items()},
+            set_back=[(seq, micros) for seq, micros in snapshot.get("set_back", ())],
         )
 
 

@@ -15,7 +15,9 @@ symbols, streams = (
 )
 reqs, moments = st.integers(1, 5), st.integers(0, 2**50)
 controls = st.one_of(
-    st.fixed_dictionaries({"kind": st.sampled_from(["opened", "disconnected", "session_end", "clock_step"])}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["opened", "disconnected", "session_end"])}),
+    st.just({"kind": "clock_step"}),
+    st.fixed_dictionaries({"kind": st.just("clock_step"), "micros": st.integers(-9, 9), "next": reqs}),
     st.fixed_dictionaries({"kind": st.just("asked"), "symbol": symbols, "req": reqs}),
     st.fixed_dictionaries(
         {"kind": st.just("subscribed"), "symbol": symbols, "stream": streams, "req": reqs, "con_id": reqs},

@@ -143,8 +143,8 @@ def test_a_folder_in_which_nothing_ran_is_told_in_one_line(tmp_path):
     code, output, errors = check(path, "--against", root)
     assert (2, "") == (code, output)
     assert (
-        f"{root / NAME}:1:1: missing, so no recorder has run there; "
-        "name the recording's folder or a config file\n" == errors
+        f"{root / NAME}:1:1: missing: only ib-recorder run leaves it in a recording; name a config file\n"
+        == errors
     )
 
 

@@ -150,13 +150,17 @@ def test_a_clock_set_back_over_midnight_overwrites_no_file(tmp_path):
     assert {"date=2026-11-22": 1, "date=2026-11-23": 2} == found
 
 
-def test_a_gap_in_which_the_clock_was_set_back_lasts_as_long_as_it_did(tmp_path):
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_gap_in_which_the_clock_was_set_back_lasts_as_long_as_it_did(tmp_path, restarted):
     one = Recorder(tmp_path / "data", NOON)
     one.ledger.open(LINE, one.tap.last_bytes, "no_data")
     one.step(5 * SECOND)
     one.tap.take(frame("49", "1", "1795348805"))
     one.step(-HOUR)
     one.tick()
+    if restarted:
+        one.roll(0)
+        one.restart(0)
     one.ledger.close(LINE, Mark(one.tap.last_ts, one.journal.seq - 1))
     judge(one)
     gap = recorder.open(one.root).gaps().iloc[-1]
