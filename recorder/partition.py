@@ -6,6 +6,7 @@ Rules:
 - What is not named like this is none of ours and stays where it is.
 """
 
+import contextlib
 import re
 import zlib
 from collections.abc import Iterator
@@ -127,4 +128,5 @@ def day_column(table: str) -> str:
 def _files(table: Path) -> Iterator[File]:
     for partition in table.iterdir():
         if _DAY.fullmatch(partition.name):
-            yield from in_folder(partition)
+            with contextlib.suppress(NotADirectoryError):  # a file of that name is none of ours
+                yield from in_folder(partition)

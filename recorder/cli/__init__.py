@@ -120,7 +120,8 @@ def retain(
         str | None,
         typer.Option(
             metavar="N",
-            help="keep today and the N UTC days before it of the ticks; events, gaps and instruments stay",
+            help="keep today, the N UTC days before it, and at least N days that were recorded, of the ticks; "
+            "events, gaps and instruments stay",
         ),
     ] = None,
     archive_days: Annotated[

@@ -15,7 +15,7 @@ from recorder.journal import folder
 from recorder.journal.lock import locked, rendering
 from recorder.render import Recovered
 from recorder.render import recover as recover_segments
-from recorder.render.archive import Archived, archived
+from recorder.render.archive import Archived, NotArchivedError, archived
 from recorder.render.mend import Mended, mend
 from recorder.render.publish import PublishError
 from recorder.store.again import Again, NotTheSameError, again
@@ -45,10 +45,8 @@ def _recover(root: Path, console: Console, progress: Progress) -> None:
             console.print(f"made again from its copy: {path}")
     _finish(root, console)
     waiting = _bar(progress, "recovering", folder.segments(root))
-    done = []
-    for one in recover_segments(root):
-        waiting(one.bytes)
-        done.append(one)
+    done: list[Recovered] = []
+    refused = _rendered(root, waiting, done)
     if done:
         _tell_segments(console, root, done)
     mended = mend(root, _bar(progress, "checking", root.glob("*/date=*/*.parquet")))
@@ -56,6 +54,19 @@ def _recover(root: Path, console: Console, progress: Progress) -> None:
         fine = ", and the tables need no mending" if mended == Mended() else ""
         console.print(f"nothing was waiting in the journal{fine}")
     _tell_mended(console, root, mended)
+    if refused is not None:
+        raise refused
+
+
+def _rendered(root: Path, waiting: Callable[[int], None], done: list[Recovered]) -> NotArchivedError | None:
+    """Render what waits; an archive that does not take a segment keeps nothing from being mended."""
+    try:
+        for one in recover_segments(root):
+            waiting(one.bytes)
+            done.append(one)
+    except NotArchivedError as error:
+        return error
+    return None
 
 
 def _finish(root: Path, console: Console) -> None:
@@ -162,3 +173,7 @@ def _tell_mended(console: Console, root: Path, mended: Mended) -> None:
         console.print(
             f"lost: {counted(mended.lost, 'row')} of published files; gaps of reason damaged say so"
         )
+    if mended.retold:
+        console.print(f"{counted(mended.retold, 'gap')} made again as far as the events tell of them")
+    for what in mended.unmended:
+        console.print(f"lost, and cannot be made again: {what}", markup=False)

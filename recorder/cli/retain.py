@@ -28,9 +28,11 @@ def retain(root: Path, days: int | None, archive_days: int | None, *, delete: bo
     if found.gone:
         _show(found, console)
     else:
-        console.print("nothing to delete: nothing is that old")
+        console.print("nothing to delete" if found.spared else "nothing to delete: nothing is that old")
     for day in found.waiting:
         console.print(f"kept: {day}: rows of it still wait in the journal")
+    if found.spared:
+        console.print(f"kept: {_spared(found)}")
     for path in (gone.folder / name for gone in found.gone for name in gone.foreign):
         console.print(f"kept: {path} is none of the recording's", markup=False)
     if found.gone:
@@ -43,6 +45,13 @@ def retain(root: Path, days: int | None, archive_days: int | None, *, delete: bo
 def _words(found: Plan) -> str:
     files, days = sum(len(gone.files) for gone in found.gone), {gone.day for gone in found.gone}
     return f"{counted(files, 'file')} of {counted(len(days), 'day')}, {found.bytes / _MB:,.1f} MB"
+
+
+def _spared(found: Plan) -> str:
+    """Which days stay although they are old."""
+    days, first, last = counted(len(found.spared), "day"), found.spared[0], found.spared[-1]
+    span = f"{first}" if first == last else f"{first} to {last}"
+    return f"{days}, {span}: that old, but among the newest that are recorded, of which as many are kept"
 
 
 def _show(found: Plan, console: Console) -> None:

@@ -4,9 +4,12 @@
 
 Rules:
 - A segment goes only when its archived bytes are durable and read back as they were.
-- Doing it twice is doing it once.
+- Doing it twice is doing it once. What is there under a number is never replaced.
+- It may lie on another disk: nothing is moved into it from outside, and its trouble keeps nothing from being published.
+- What is not named like this is none of ours and stays where it is.
 """
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,11 @@ LEVEL = 1
 """Of zstd; measured on ticks: 1.9 ms a megabyte and a fifth of the size. Level 3 saves no further hundredth."""
 
 _SUFFIX = ".journal.zst"
+_STAGED = ".staged"
+
+
+class NotArchivedError(PublishError):
+    """The archive could not take a segment: that one stays in the journal; its rows are in their tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +57,69 @@ class Archived:
         return decompressed(self.path)
 
 
-def archive(root: Path, number: int, content: bytes) -> None:
+def archive(root: Path, number: int, content: bytes) -> bool:
     """Put a segment's bytes into the archive, durably; one without records is not worth it.
 
+    Returns whether that is done; False: it holds other bytes under this number already, and keeps those.
+
     Raises:
-        PublishError: the bytes do not read back as they were written.
-        OSError: the disk refused.
+        NotArchivedError: the disk refused, or the bytes do not read back as they were written.
     """
     record = first_record(content)
     if record is None:
-        return
+        return True
     day = dt.datetime.fromtimestamp(record.ts // 1_000_000, dt.UTC).date()
-    folder = root / "archive" / f"date={day.isoformat()}"
-    name = f"{number:08d}{_SUFFIX}"
-    staged = aside.stage(root, name, compressed(content))
-    if decompressed(staged) != content:
-        raise PublishError(f"{staged}: does not read back as it was written")
-    folder.mkdir(parents=True, exist_ok=True)
-    staged.rename(folder / name)
-    for one in (folder, folder.parent, root):
-        sync_folder(one)
+    try:
+        held = _held(root, number)
+        if not held:
+            _put(root / "archive", _name(day, number), content)
+        return all(_holds(one, content) for one in held)
+    except OSError as error:
+        said = f"{root}/archive: cannot take segment {number}, which stays in the journal: {error}"
+        raise NotArchivedError(said) from None
 
 
 def archived(root: Path) -> list[Archived]:
     """What the archive holds, by number."""
-    return sorted(
-        (Archived(path) for path in (root / "archive").glob(f"date=*/*{_SUFFIX}")), key=lambda one: one.number
-    )
+    found = (Archived(path) for path in (root / "archive").glob(f"date=*/*{_SUFFIX}") if _is_ours(path))
+    return sorted(found, key=lambda one: one.number)
+
+
+def _name(day: dt.date, number: int) -> Path:
+    """Where a segment lies within the archive."""
+    return Path(f"date={day.isoformat()}", f"{number:08d}{_SUFFIX}")
+
+
+def _is_ours(path: Path) -> bool:
+    one = Archived(path)
+    with contextlib.suppress(ValueError):  # no number, no day
+        return Path(*path.parts[-2:]) == _name(one.day, one.number)
+    return False
+
+
+def _held(root: Path, number: int) -> list[Archived]:
+    """What there is of a number: once, unless a person or another clock put it under two days."""
+    paths = (root / "archive").glob(f"date=*/{number:08d}{_SUFFIX}")
+    return [Archived(path) for path in paths if _is_ours(path)]
+
+
+def _holds(one: Archived, content: bytes) -> bool:
+    try:
+        return one.content() == content
+    except OSError:
+        return False
+
+
+def _put(home: Path, name: Path, content: bytes) -> None:
+    """Staged within the archive, under one name: what was left by a renderer that was killed is written over."""
+    target = home / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = aside.stage(home / _STAGED, compressed(content))
+    if decompressed(staged) != content:
+        raise NotArchivedError(f"{staged}: does not read back as it was written")
+    staged.rename(target)
+    for one in (target.parent, home, home.parent):
+        sync_folder(one)
 
 
 def compressed(content: bytes) -> bytes:

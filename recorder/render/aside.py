@@ -26,12 +26,11 @@ def keep_torn(root: Path, number: int, content: bytes) -> None:
     written = content.rstrip(b"\0")
     target = root / "journal" / "set-aside" / f"{number:08d}.torn"
     if written and not target.exists():
-        move(stage(root, target.name, written), target.parent)
+        move(stage(root / "staging" / target.name, written), target.parent)
 
 
-def stage(root: Path, name: str, content: bytes) -> Path:
-    """Write a file into ``staging``, durably."""
-    staged = root / "staging" / name
+def stage(staged: Path, content: bytes) -> Path:
+    """Write a file that is to be moved to its place, durably."""
     with staged.open("wb") as file:
         file.write(content)
         file.flush()

@@ -7,6 +7,7 @@ Rules:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -29,6 +30,11 @@ Live: TypeAlias = list[tuple[int, set[Key]]]
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
+Run: TypeAlias = tuple[int, int]
+"""The first and the last of some numbers in a row."""
+
+MOST_HOLES = 100
+"""So many holes of overlapping files are told one by one; each is a gap for every stream."""
 
 _NOBODY: list[tuple[str | None, str | None]] = [(None, None)]
 
@@ -54,6 +60,14 @@ class Hole:
     def size(self) -> int:
         """How many there are."""
         return self.last - self.first + 1
+
+
+def joined(runs: Sequence[Run]) -> list[Run]:
+    """Runs of lost numbers as at most ``MOST_HOLES``: where there are more, those that the fewest rows part are one."""
+    between = np.array([behind[0] - before[1] for before, behind in pairwise(runs)], np.int64)
+    cuts = sorted(np.argsort(-between, kind="stable")[: MOST_HOLES - 1].tolist())
+    begins, ends = [0, *(cut + 1 for cut in cuts)], [*cuts, len(runs) - 1]
+    return [(runs[begin][0], runs[end][1]) for begin, end in zip(begins, ends, strict=True)]
 
 
 def holes(tables: Mapping[str, pa.Table], since: Mark, until: Mark) -> list[Hole]:

@@ -1,12 +1,12 @@
-"""Which numbers stand in the files of a recording, a stretch of files at a time.
+"""Which numbers stand in the files of a recording, a portion of the files at a time.
 
-Rule: memory is one byte a number of the largest stretch of files whose ranges overlap, a day at most.
+Rule: memory is one byte a number of the largest stretch of files whose ranges overlap, a day at most. Where one file
+spans all (a clock that begins in 1970 at every boot), it is that of what was read and not settled: ``MOST``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,13 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.partition import File, listed
-from recorder.render.damage import REASON
+from recorder.render.damage import REASON, Run
 
-Run: TypeAlias = tuple[int, int]
-"""The first and the last of some numbers in a row."""
+MOST = 2**26
+"""So many numbers are counted before what is settled of them is let go, though the files go on overlapping."""
+
+_BITS = 18
+_CHUNK = 1_000_000
 
 
 @dataclass(slots=True)
@@ -46,40 +49,90 @@ class Stretch:
         """The greatest."""
         return max(file.last_seq for file in self.files)
 
-    def count(self, seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Take numbers in; returns those that are outside the range."""
-        inside = (seq >= self.first) & (seq <= self.last)
-        within = seq[inside] - self.first
-        for start in range(0, len(within), _BLOCK):
-            places, times = np.unique(within[start : start + _BLOCK], return_counts=True)
-            self.counts[places] = np.minimum(self.counts[places].astype(np.int64) + times, 255)
-        outside: npt.NDArray[np.int64] = seq[~inside]
-        return outside
-
-    def missing(self) -> list[Run]:
-        """The numbers of the range that stand in none of them."""
-        return [(self.first + start, self.first + end - 1) for start, end in runs(self.counts == 0)]
-
-    def twice(self) -> list[Run]:
-        """The numbers that stand in more than one row."""
-        return [(self.first + start, self.first + end - 1) for start, end in runs(self.counts > 1)]
+    def count(self, seq: npt.NDArray[np.int64]) -> None:
+        """Take numbers in; those that are outside the range do not count."""
+        within = seq[(seq >= self.first) & (seq <= self.last)] - self.first
+        for start in range(0, len(within), _CHUNK):
+            _add(self.counts, *np.unique(within[start : start + _CHUNK], return_counts=True))
 
 
-_BLOCK = 1_000_000
+def _add(counts: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], times: npt.NDArray[np.int64]) -> None:
+    counts[places] = np.minimum(counts[places].astype(np.int64) + times, 255)
 
 
-def stretches(found: Iterable[File]) -> Iterator[Stretch]:
-    """Files, given by their first number, together with those whose ranges they overlap."""
-    stretch: list[File] = []
+class Counts:
+    """How often each number stands in what was read, from 1 on, until it is settled."""
+
+    def __init__(self) -> None:
+        self._at = 1
+        self._blocks: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def add(self, seq: npt.NDArray[np.int64]) -> None:
+        """Take numbers in; those that are settled do not count."""
+        seq = seq[seq >= self._at]
+        for start in range(0, len(seq), _CHUNK):
+            numbers, times = np.unique(seq[start : start + _CHUNK], return_counts=True)
+            blocks, begins = np.unique(numbers >> _BITS, return_index=True)
+            for block, begin, end in zip(blocks.tolist(), begins, [*begins[1:], len(numbers)], strict=True):
+                counts = self._blocks.setdefault(block, np.zeros(1 << _BITS, np.uint8))
+                _add(counts, numbers[begin:end] - (block << _BITS), times[begin:end])
+
+    def settle(self, upto: int) -> tuple[list[Run], list[Run]]:
+        """The numbers below ``upto`` that stand in no row, and those in more than one; they are done with."""
+        missing: list[Run] = []
+        twice: list[Run] = []
+        for block in sorted(one for one in self._blocks if one << _BITS < upto):
+            base = block << _BITS
+            start, end = max(self._at, base), min(upto, base + (1 << _BITS))
+            counts = self._blocks[block][start - base : end - base]
+            extend(missing, [(self._at, start - 1), *_placed(start, runs(counts == 0))])
+            extend(twice, _placed(start, runs(counts > 1)))
+            self._at = end
+            if end == base + (1 << _BITS):
+                del self._blocks[block]
+        extend(missing, [(self._at, upto - 1)])
+        self._at = max(self._at, upto)
+        return missing, twice
+
+
+def _placed(start: int, found: list[tuple[int, int]]) -> list[Run]:
+    return [(start + first, start + end - 1) for first, end in found]
+
+
+def extend(found: list[Run], more: Iterable[Run]) -> None:
+    """Put runs behind those there are, joined to the last where they go on from it."""
+    for first, last in more:
+        if first > last:
+            continue
+        begin = found.pop()[0] if found and found[-1][1] == first - 1 else first
+        found.append((begin, last))
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Files that are read together.
+
+    Attributes:
+        files: they, by their first number.
+        upto: below it no later file holds any number.
+    """
+
+    files: list[File]
+    upto: int
+
+
+def portions(found: Iterable[File]) -> Iterator[Portion]:
+    """Files, given by their first number, together with those whose ranges they overlap, as long as that is bounded."""
+    files: list[File] = []
     last = -1
     for file in found:
-        if stretch and file.first_seq > last:
-            yield Stretch(stretch)
-            stretch = []
-        stretch.append(file)
+        if files and (file.first_seq > last or file.first_seq - files[0].first_seq > MOST):
+            yield Portion(files, min(last + 1, file.first_seq))
+            files = []
+        files.append(file)
         last = max(last, file.last_seq)
-    if stretch:
-        yield Stretch(stretch)
+    if files:
+        yield Portion(files, last + 1)
 
 
 def numbered_files(root: Path) -> list[File]:
@@ -102,17 +155,42 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Rec
         yield from file.iter_batches(columns=None if columns is None else list(columns))
 
 
+def times(root: Path, wanted: Iterable[int]) -> dict[int, int]:
+    """When numbers were received, in microseconds; one that stands in no file is not in it."""
+    sought = np.unique(np.fromiter(wanted, np.int64))
+    found: dict[int, int] = {}
+    for file in numbered_files(root):
+        if np.searchsorted(sought, file.first_seq) == np.searchsorted(sought, file.last_seq, side="right"):
+            continue
+        for batch in batches(file.path, ["seq", "ts_recv"]):
+            here = batch.filter(pa.array(np.isin(batch.column("seq").to_numpy(), sought)))
+            numbers, ts = here.column("seq").to_pylist(), here.column("ts_recv").cast(pa.int64()).to_pylist()
+            found |= dict(zip(numbers, ts, strict=True))
+    return found
+
+
 def runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Start and end of every run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+def size(found: Iterable[Run]) -> int:
+    """How many numbers there are in runs."""
+    return sum(last - first + 1 for first, last in found)
+
+
+def common(some: Iterable[Run], others: Sequence[Run]) -> list[Run]:
+    """What lies in runs of both kinds."""
+    both = ((max(one[0], other[0]), min(one[1], other[1])) for one in some for other in others)
+    return [run for run in both if run[0] <= run[1]]
+
+
 class Lost:
     """The numbers that gaps of reason ``damaged`` stand for."""
 
     def __init__(self, spans: Iterable[Run]) -> None:
-        """``spans``: of each gap the last number before it and the first behind."""
+        """``spans``: of each gap the last number before it and the first one behind."""
         joined: list[list[int]] = []
         for start, end in sorted(spans):
             if joined and start < joined[-1][1]:

@@ -4,6 +4,7 @@ Rules:
 - One way for all three. A segment goes only when all its rows are durably in their tables and the checkpoint says what
   comes after it; being killed anywhere in between means doing the same again, with the same result.
 - One at a time: whoever comes while another renders the same root waits for it.
+- In order: a segment that the archive cannot take stays, and with it those behind it; their rows are published.
 - Numbers that are lost are in a gap of reason ``damaged`` before the checkpoint goes past them.
 """
 
@@ -21,9 +22,10 @@ from recorder.journal.format import NotASegmentError, Record
 from recorder.journal.lock import rendering
 from recorder.journal.state import State, live
 from recorder.render import aside
-from recorder.render.archive import archive
+from recorder.render.archive import NotArchivedError, archive
 from recorder.render.damage import Hole, Live, as_partitions, holes, streams
 from recorder.render.lasts import kept, note
+from recorder.render.placed import not_placed
 from recorder.render.publish import Partition, Published, partitions, publish
 from recorder.render.tables import Rendered, render
 from recorder.render.torn import cut, first_record, is_barely_begun
@@ -62,6 +64,7 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
     Raises:
         NotARecordingError: ``root`` is no recording, or holds a segment of a newer version.
         PublishError, OSError: a file could not be published; its segment stays.
+        NotArchivedError: all was published, but segments stay that are to be archived.
     """
     folder.load(root)  # a folder that is no recording gets no lock file
     with rendering(root):
@@ -69,10 +72,14 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
         waiting = [path for path in folder.segments(root) if before is None or folder.number(path) < before]
         _refuse_newer(waiting)
         aside.sweep(root)
+        refused: list[NotArchivedError] = []
         for path in waiting:
-            began = time.perf_counter()
-            done = _recover_one(root, path, checkpoint)
-            yield replace(done, seconds=time.perf_counter() - began)
+            if not refused or _is_new(path, checkpoint):
+                began = time.perf_counter()
+                done = _recover_one(root, path, checkpoint, refused)
+                yield replace(done, seconds=time.perf_counter() - began)
+        if refused:
+            raise refused[0]
 
 
 def resume(root: Path) -> Checkpoint:
@@ -85,6 +92,8 @@ def resume(root: Path) -> Checkpoint:
         checkpoint = folder.load(root)
         _refuse_newer(folder.segments(root))
         for path in folder.segments(root):
+            if not _is_new(path, checkpoint):
+                continue
             with contextlib.suppress(NotASegmentError):
                 _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
             checkpoint.next_segment = max(checkpoint.next_segment, folder.number(path) + 1)
@@ -100,10 +109,18 @@ def _refuse_newer(waiting: list[Path]) -> None:
             raise NotARecordingError(said)
 
 
-def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
+def _is_new(path: Path, checkpoint: Checkpoint) -> bool:
+    """Whether a segment is not in the tables yet; one behind the checkpoint is, under whatever names its rows have."""
+    return folder.number(path) >= checkpoint.next_segment
+
+
+def _recover_one(
+    root: Path, path: Path, checkpoint: Checkpoint, refused: list[NotArchivedError]
+) -> Recovered:
+    """Publish a segment and let it go; where the archive has refused one, this one stays too."""
     content, before = path.read_bytes(), Mark(checkpoint.last_ts, checkpoint.next_seq - 1)
     known: Live = [(checkpoint.next_seq, live(checkpoint.state))]
-    is_new = folder.number(path) >= checkpoint.next_segment
+    is_new = _is_new(path, checkpoint)
     try:
         rendered = render(content, checkpoint.state)
     except NotASegmentError:
@@ -117,13 +134,13 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
         rendered.tables, before, Mark(rendered.last_ts, max(rendered.next_seq, checkpoint.next_seq))
     )
     lost = [(hole, streams(hole, known + rendered.live) | _unheard_of(rendered, follower)) for hole in found]
-    # A segment behind the checkpoint is in the tables already, under whatever names its rows have by now.
-    files = [publish(root, part) for part in _parts(rendered, lost)] if is_new else []
+    files = [publish(root, part) for part in _parts(root, rendered, lost, checkpoint)] if is_new else []
     if is_new:
         _fold(checkpoint, rendered)
     _advance(root, checkpoint, folder.number(path))
     end = cut(content, rendered, follower)
-    _let_go(root, path, content, end, keep=checkpoint.archive)
+    if not refused:
+        refused += _let_go(root, path, content, end, keep=checkpoint.archive)
     return Recovered(
         path.name,
         len(content),
@@ -135,8 +152,11 @@ def _recover_one(root: Path, path: Path, checkpoint: Checkpoint) -> Recovered:
     )
 
 
-def _parts(rendered: Rendered, lost: list[tuple[Hole, set[tuple[str, str]]]]) -> Iterator[Partition]:
-    yield from partitions(rendered.tables, rendered.first_seq, rendered.next_seq - 1)
+def _parts(
+    root: Path, rendered: Rendered, lost: list[tuple[Hole, set[tuple[str, str]]]], checkpoint: Checkpoint
+) -> Iterator[Partition]:
+    parts = list(partitions(rendered.tables, rendered.first_seq, rendered.next_seq - 1))
+    yield from not_placed(root, parts, checkpoint.next_seq)
     yield from as_partitions(lost)
 
 
@@ -155,16 +175,25 @@ def _unheard_of(rendered: Rendered, follower: Record | None) -> set[tuple[str, s
     return live(State.restore(follower.json())) - live(rendered.state)
 
 
-def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bool) -> None:
-    """A segment whose rows are in their tables; ``end``: where its whole records end, None: it is damaged."""
+def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bool) -> list[NotArchivedError]:
+    """A segment whose rows are in their tables; ``end``: where its whole records end, None: it is damaged.
+
+    Returns why it has to stay, if it has to.
+    """
     if end is None:
         aside.keep(root, path)
-        return
+        return []
     aside.keep_torn(root, folder.number(path), content[end:])
-    if keep:
-        archive(root, folder.number(path), content[:end])
-    path.unlink()
-    sync_folder(path.parent)
+    try:
+        is_archived = not keep or archive(root, folder.number(path), content[:end])
+    except NotArchivedError as error:
+        return [error]
+    if is_archived:
+        path.unlink()
+        sync_folder(path.parent)
+    else:
+        aside.keep(root, path, "-copy")  # the archive has another of its number: a part of it, put back
+    return []
 
 
 def _no_segment(root: Path, path: Path, content: bytes, checkpoint: Checkpoint, why: str = "") -> Recovered:

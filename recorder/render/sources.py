@@ -8,7 +8,7 @@ from pathlib import Path
 from recorder.journal.format import NotASegmentError
 from recorder.journal.state import State
 from recorder.render.archive import archived, decompressed
-from recorder.render.numbers import Run
+from recorder.render.damage import Run
 from recorder.render.tables import Rendered, render
 from recorder.render.torn import first_record
 

@@ -39,9 +39,7 @@ def main() -> int:
 
 
 def _nightly(options: argparse.Namespace) -> Iterator[Compacted | Left | Gone]:
-    # First what makes room. A clock that is years ahead must not cost all there is: half of what is to be kept stays.
-    least = (options.retain_days or 0) // 2
-    yield from retain(options.root, options.retain_days, options.archive_days, least=least).gone
+    yield from retain(options.root, options.retain_days, options.archive_days).gone  # first what makes room
     for done in compact(options.root, limits=Limits(linger=options.linger)):
         if not (isinstance(done, Left) and done.kind == "waits"):
             yield done

@@ -30,12 +30,17 @@ from recorder.render.archive import Archived, archived
 from recorder.render.numbers import Stretch
 from recorder.render.publish import Partition, encoding, metadata, partitions, publish
 from recorder.render.tables import Rendered, render
+from recorder.store.files import shaped
 from recorder.store.pending import Swap, begin, swap_all
 from recorder.store.swap import compacting
 
 Progress: TypeAlias = Callable[[int], None]
 Kept: TypeAlias = Callable[[Partition], bool]
 Numbers: TypeAlias = npt.NDArray[np.int64]
+Place: TypeAlias = tuple[str, dt.date]
+"""A table and a day."""
+
+Files: TypeAlias = dict[Place, list[File]]
 
 
 class NotTheSameError(RuntimeError):
@@ -69,7 +74,8 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
         NotTheSameError: the archive is not of this recording; nothing was changed.
         PublishError, CannotExchangeError, OSError: nothing was changed, or ``roll_forward`` goes on.
     """
-    checkpoint = load(root)
+    segments = [one for one in archived(root) if day in (None, one.day)]
+    checkpoint = load(root)  # behind the archive: an orphaned renderer may be adding to both
     next_seq, kept_from = checkpoint.next_seq, dt.date.fromisoformat(checkpoint.kept_from or "0001-01-01")
 
     def is_kept(part: Partition) -> bool:
@@ -80,24 +86,28 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
     done = Again()
     with compacting(root):
         area = begin(root)
-        covered = list(
-            _render(area, [one for one in archived(root) if day in (None, one.day)], is_kept, done, progress)
-        )
+        covered = list(_render(area, segments, is_kept, done, progress))
         if any(last >= next_seq for _, last in covered):
             raise NotTheSameError(f"{root}/archive: holds numbers from {next_seq} on, which were never given")
-        swaps = []
-        for table, at in _folders(root, area):
-            _stage_rest(root, area, table, at, covered)
-        for at in sorted({at for _, at in _folders(root, area)}):
-            _refuse_other_numbers(root, area, at)
-        for table, at in _folders(root, area):
-            before, after = _names(root, table, at), _names(area, table, at)
-            if before != after and (rows := _changed(root, area, table, at)):
-                done.changed[table] = done.changed.get(table, 0) + rows
-                done.days.add(at)
-                swaps.append(Swap(f"{table}/date={at.isoformat()}", before, after))
-        swap_all(root, swaps)
+        # Listed once: what comes to a folder from here on is none of it, and comes along when folders are swapped.
+        before = {place: _files(root, *place) for place in _folders(root, area)}
+        for place, files in before.items():
+            _stage_rest(area, place, files, covered)
+        after = {place: _files(area, *place) for place in before}
+        for at in sorted({at for _, at in before}):
+            _refuse_other_numbers(at, _of_day(before, at), _of_day(after, at))
+        swap_all(root, list(_swaps(before, after, done)))
     return done
+
+
+def _swaps(before: Files, after: Files, done: Again) -> Iterator[Swap]:
+    """The folders some of whose rows are others now."""
+    for (table, at), files in before.items():
+        old, new = ([file.path.name for file in found] for found in (files, after[table, at]))
+        if set(old) != set(new) and (rows := _changed(files, after[table, at])):
+            done.changed[table] = done.changed.get(table, 0) + rows
+            done.days.add(at)
+            yield Swap(f"{table}/date={at.isoformat()}", old, new)
 
 
 def _render(
@@ -124,7 +134,7 @@ def _published(area: Path, rendered: Rendered, is_kept: Kept) -> tuple[int, int]
     return rendered.first_seq, rendered.next_seq - 1
 
 
-def _folders(root: Path, area: Path) -> list[tuple[str, dt.date]]:
+def _folders(root: Path, area: Path) -> list[Place]:
     """The tables and days that hold rows of the archived segments, before or after."""
     days = {partition.parse(path).day for path in area.glob("*/date=*/*.parquet")}  # type: ignore[union-attr]
     return [
@@ -135,11 +145,11 @@ def _folders(root: Path, area: Path) -> list[tuple[str, dt.date]]:
     ]
 
 
-def _stage_rest(root: Path, area: Path, table: str, at: dt.date, covered: list[tuple[int, int]]) -> None:
+def _stage_rest(area: Path, place: Place, files: list[File], covered: list[tuple[int, int]]) -> None:
     """The rows of a table and day that are of no archived segment: a file as it is, or what is left of it."""
-    target = partition.folder(area, table, at)
+    target = partition.folder(area, *place)
     target.mkdir(parents=True, exist_ok=True)
-    for file in _files(root, table, at):
+    for file in files:
         if any(first <= file.last_seq and last >= file.first_seq for first, last in covered):
             _write_rest(area, file, target, covered)
         elif not (target / file.path.name).exists():
@@ -178,11 +188,12 @@ def _covered(seq: Numbers, covered: list[tuple[int, int]]) -> npt.NDArray[np.boo
     return inside
 
 
-def _refuse_other_numbers(root: Path, area: Path, at: dt.date) -> None:
+def _of_day(found: Files, at: dt.date) -> list[File]:
+    return [file for (_, day), files in found.items() if day == at for file in files]
+
+
+def _refuse_other_numbers(at: dt.date, before: list[File], after: list[File]) -> None:
     """Every number of before is there after, and none twice."""
-    before, after = (
-        [file for table in schema.SEQUENCED for file in _files(one, table, at)] for one in (root, area)
-    )
     files = sorted(before + after, key=lambda file: file.first_seq)
     counts = [Stretch([files[0], *files[1:]]) for _ in range(2)]
     for found, stretch in zip((before, after), counts, strict=True):
@@ -195,29 +206,24 @@ def _refuse_other_numbers(root: Path, area: Path, at: dt.date) -> None:
         )
 
 
-def _changed(root: Path, area: Path, table: str, at: dt.date) -> int:
+def _changed(before: list[File], after: list[File]) -> int:
     """How many rows are other than before, come or gone."""
-    old, new = (_fingerprints(one, table, at) for one in (root, area))
+    old, new = _fingerprints(before), _fingerprints(after)
     same = np.intersect1d(old, new, assume_unique=True)
     return max(len(old), len(new)) - len(same)
 
 
-def _fingerprints(root: Path, table: str, at: dt.date) -> npt.NDArray[np.uint64]:
+def _fingerprints(files: list[File]) -> npt.NDArray[np.uint64]:
     """A number for each row, of all its values."""
     parts = [np.empty(0, np.uint64)]
-    for file in _files(root, table, at):
+    for file in files:
         with pq.ParquetFile(file.path) as source:
             for group in range(source.num_row_groups):
-                rows = source.read_row_group(group).select(schema.schema(table).names).to_pandas()
-                parts.append(hash_pandas_object(rows, index=False).to_numpy().astype(np.uint64))
+                rows = shaped(source.read_row_group(group), schema.schema(file.table))
+                parts.append(hash_pandas_object(rows.to_pandas(), index=False).to_numpy().astype(np.uint64))
     return np.unique(np.concatenate(parts))
 
 
 def _files(root: Path, table: str, at: dt.date) -> list[File]:
     folder = partition.folder(root, table, at)
     return partition.in_folder(folder) if folder.is_dir() else []
-
-
-def _names(root: Path, table: str, at: dt.date) -> list[str]:
-    folder = partition.folder(root, table, at)
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

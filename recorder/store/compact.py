@@ -15,6 +15,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from recorder import partition
 from recorder.journal import folder
 from recorder.journal.durable import sync_folder
@@ -82,16 +84,41 @@ def compact(
     Raises:
         NotARecordingError: ``root`` is no recording.
         RootInUseError: another process compacts it.
+        CannotExchangeError: what ``pending`` has to finish cannot be finished here.
         OSError: the disk would not say that names are durable; nothing that they took the place of was deleted.
     """
     folder.load(root)  # a folder that is no recording gets no lock file
     with compacting(root) as area:
         roll_forward(root)
         run = _Run(root, today or _today(), area, limits, progress)
-        for day in waiting(root, run.today):
+        found = waiting(root, run.today)
+        if unable := _unable(area, found):
+            found = [*(day for day in found if isinstance(day, Left)), unable]
+        for day in found:
             yield day if isinstance(day, Left) else run.tried(day)
             run.let_go()
         run.let_go_of_all()
+
+
+def _unable(area: Path, found: list[Day | Left]) -> Left | None:
+    """Why no day can be compacted here, said once, of the first of them; None: they can.
+
+    Two empty folders show it: it would be a pity to build all the days first.
+    """
+    days = [day for day in found if isinstance(day, Day)]
+    if not days:
+        return None
+    one, other = area / "one", area / "other"
+    one.mkdir()
+    other.mkdir()
+    try:
+        exchange(one, other)
+    except CannotExchangeError as error:
+        return Left(days[0].table, days[0].date, f"{error}: no day can be compacted here", "cannot")
+    finally:
+        one.rmdir()
+        other.rmdir()
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +143,8 @@ class _Run:
         except OSError as error:
             where = error.filename or day.folder
             done = Left(day.table, day.date, f"{where}: {error.strerror or error}", "failed")
+        except (pa.ArrowException, MemoryError) as error:  # the days behind it must not wait for this one
+            done = Left(day.table, day.date, f"{day.folder}: {error!r}", "failed")
         clear(self.root, self._new)
         return done
 

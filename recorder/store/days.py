@@ -93,7 +93,7 @@ def look(root: Path, table: str, day: date) -> Day:
 def dates(root: Path, table: str) -> list[date]:
     """The days of a table that have a folder, oldest first."""
     folders = (root / table).iterdir() if (root / table).is_dir() else ()
-    return sorted(found for path in folders if (found := _dated(path.name)))
+    return sorted(found for path in folders if (found := _dated(path.name)) and path.is_dir())
 
 
 def _dated(name: str) -> date | None:

@@ -1,4 +1,4 @@
-"""The files of one day, read and written in pieces: what is in memory is a row group, whatever the day's size."""
+"""The files of one day, read and written in pieces of some megabytes, however many or wide the rows are."""
 
 import os
 from collections.abc import Iterator
@@ -15,6 +15,9 @@ from recorder import partition, schema
 from recorder.partition import COMPACTED, File
 from recorder.render.publish import ROW_GROUP, encoding, metadata
 from recorder.store import order
+
+PIECE = 16 * 1024 * 1024
+"""Bytes that are about the most of what is read at a time, and of a row group that is written."""
 
 
 class DamagedFileError(RuntimeError):
@@ -33,7 +36,9 @@ def check(file: File) -> None:
 
 
 def pieces(path: Path, table: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """A file's row groups, in the shape of the table (``order.shape``); each column is one stretch of memory.
+    """A file's rows, in the shape of the table (``order.shape``): a row group at a time, or a part of a large one.
+
+    Each column is one stretch of memory.
 
     Raises:
         DamagedFileError: it does not read, or holds what this table has no column for.
@@ -48,11 +53,23 @@ def pieces(path: Path, table: str, columns: list[str] | None = None) -> Iterator
         ) as file:
             _refuse_unknown(file.schema_arrow.names, shape.names)
             for group in range(file.num_row_groups):
-                yield _shaped(file.read_row_group(group, columns, use_threads=False), wanted)
+                for rows in _parts(file, group, columns):
+                    yield shaped(rows, wanted)
     except pa.ArrowException as error:
         raise DamagedFileError(f"{path}: damaged: {error}") from error
     except OSError as error:
         raise _damage(error, path) from error
+
+
+def _parts(file: pq.ParquetFile, group: int, columns: list[str] | None) -> Iterator[pa.Table]:
+    """A row group: as a whole, or so many rows at a time as make a piece."""
+    said = file.metadata.row_group(group)
+    if said.total_byte_size <= PIECE:
+        yield file.read_row_group(group, columns, use_threads=False)
+        return
+    at_once = max(1, said.num_rows * PIECE // said.total_byte_size)
+    for batch in file.iter_batches(at_once, [group], columns, use_threads=False):
+        yield pa.Table.from_batches([batch])
 
 
 def _damage(error: OSError, path: Path) -> Exception:
@@ -66,7 +83,7 @@ def _refuse_unknown(found: list[str], known: list[str]) -> None:
         raise pa.ArrowInvalid(f"it has a column {unknown[0]!r}, which no version up to this one writes")
 
 
-def _shaped(rows: pa.Table, shape: pa.Schema) -> pa.Table:
+def shaped(rows: pa.Table, shape: pa.Schema) -> pa.Table:
     """The rows with the columns of ``shape``; one that they lack is null."""
     columns = [
         rows[field.name].cast(field.type)
@@ -78,7 +95,7 @@ def _shaped(rows: pa.Table, shape: pa.Schema) -> pa.Table:
 
 
 class Writer:
-    """Writes rows that come in order: row groups of one size, a new file where one is full.
+    """Writes rows that come in order: row groups of so many rows or ``PIECE`` bytes, a new file where one is full.
 
     Attributes:
         files: those that are complete: durable, but for their names.
@@ -110,9 +127,10 @@ class Writer:
     def add(self, rows: pa.Table) -> None:
         """Write them, all but what does not fill a row group yet."""
         whole = rows if self._rest is None else order.joined([self._rest, rows])
-        full = len(whole) - len(whole) % self._group
-        for start in range(0, full, self._group):
-            self._write(whole.slice(start, self._group))
+        group = min(self._group, max(1, len(whole) * PIECE // max(1, whole.nbytes)))
+        full = len(whole) - len(whole) % group
+        for start in range(0, full, group):
+            self._write(whole.slice(start, group))
         # a copy: a slice would keep all of it in memory
         self._rest = whole.take(pa.array(range(full, len(whole)))) if full < len(whole) else None
 

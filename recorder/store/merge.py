@@ -17,6 +17,12 @@ from recorder.store import order
 from recorder.store.files import pieces
 from recorder.store.order import Place
 
+_LOOKS = 8
+"""So many rows of a bucket are looked at, at least."""
+
+_PARTS = 256
+"""So many tables are joined to one: each takes some ten kilobytes, however few rows it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -25,7 +31,7 @@ class Limits:
     Attributes:
         bucket: bytes of rows that are sorted at a time.
         waiting: bytes of rows that wait to be written to their buckets.
-        sample: of so many rows one is looked at to say where the buckets are cut.
+        sample: of so many rows one is looked at to say where the buckets are cut; of fewer where rows are wide.
         row_group: rows of a row group.
         file: a file of a compacted day ends when it has so many bytes.
         linger: seconds that what was replaced stays: who has just opened the folder lists it whole, and then finds that
@@ -48,17 +54,27 @@ def cuts(paths: list[Path], table: str, limits: Limits) -> list[Place]:
     Raises:
         DamagedFileError, OSError: as ``files.pieces``.
     """
-    by, rows, taken = order.key(table), 0, []
+    by, rows = order.key(table), 0
+    taken: list[pa.Table] = []
+    a_bucket = limits.bucket / _width(paths, table)
+    every = max(1, min(limits.sample, int(a_bucket / _LOOKS)))
     for path in paths:
         for piece in pieces(path, table, ["symbol", by]):
-            taken.append(piece.take(pa.array(np.arange(-rows % limits.sample, len(piece), limits.sample))))
+            _put(taken, piece.take(pa.array(np.arange(-rows % every, len(piece), every))))
             rows += len(piece)
     if not rows:
         return []
-    a_bucket = max(1, int(limits.bucket / _width(paths, table) / limits.sample))
     sample = order.ordered(order.joined(taken), by)
-    chosen = sample.take(pa.array(np.arange(a_bucket, len(sample), a_bucket)))
+    step = max(1, int(a_bucket / every))
+    chosen = sample.take(pa.array(np.arange(step, len(sample), step)))
     return list(dict.fromkeys(order.places(chosen, by)))
+
+
+def _put(parts: list[pa.Table], part: pa.Table) -> None:
+    """Add a part; where there are many, they become one."""
+    parts.append(part)
+    if len(parts) >= _PARTS:
+        parts[:] = [order.joined(parts)]
 
 
 def _width(paths: list[Path], table: str) -> float:
@@ -86,7 +102,7 @@ class Buckets:
         """
         for waiting, part in zip(self._waiting, order.split(rows, self._cuts, self._by), strict=True):
             if len(part):
-                waiting.append(part)
+                _put(waiting, part)
         self._bytes += rows.nbytes
         if self._cuts and self._bytes > self._limit:
             self._flush()
@@ -96,9 +112,12 @@ class Buckets:
         if self._cuts:
             self._flush()
         for number in range(len(self._waiting)):
-            parts = self._written(number) if self._cuts else self._waiting.pop()
-            if parts:
-                yield order.ordered(order.joined(parts), self._by)
+            yield from self._bucket(number)
+
+    def _bucket(self, number: int) -> list[pa.Table]:
+        """All rows of a bucket as one, if there are any; who takes them needs the room that its parts took."""
+        parts = self._written(number) if self._cuts else self._waiting.pop()
+        return [order.ordered(order.joined(parts), self._by)] if parts else []
 
     def _flush(self) -> None:
         for number, parts in enumerate(self._waiting):

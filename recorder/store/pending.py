@@ -2,7 +2,7 @@
 
 Rules:
 - Before the word nothing has happened; behind it, whoever comes next finishes (``roll_forward``).
-- A file that came to a folder meanwhile comes along.
+- What came to a folder meanwhile comes along, and so does what is none of ours.
 """
 
 import json
@@ -19,7 +19,7 @@ from recorder.store.swap import CannotExchangeError, exchange
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A folder, ``<table>/date=...``, and the names of its files before and after."""
+    """A folder, ``<table>/date=...``, and the names of our files in it before and after."""
 
     folder: str
     before: list[str]
@@ -86,12 +86,20 @@ def _swap(root: Path, swap: Swap) -> None:
         staged.mkdir(parents=True, exist_ok=True)
         live.mkdir(parents=True, exist_ok=True)
         for name in there - set(swap.before):
-            if not (staged / name).exists():
-                os.link(live / name, staged / name)
+            if not (live / name).is_dir() and not os.path.lexists(staged / name):
+                os.link(live / name, staged / name, follow_symlinks=False)
         sync_folder(staged)
         exchange(staged, live)
+    _bring_rest(staged, live, set(swap.before))
     if live.is_dir() and not any(live.iterdir()):
         live.rmdir()
     for one in (live, live.parent, staged.parent, root):
         if one.is_dir():
             sync_folder(one)
+
+
+def _bring_rest(old: Path, live: Path, ours: set[str]) -> None:
+    """What could not come before the exchange: folders, which have one name only, and what came that very moment."""
+    for path in old.iterdir() if old.is_dir() else ():
+        if path.name not in ours and not os.path.lexists(live / path.name):
+            path.rename(live / path.name)

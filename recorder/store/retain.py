@@ -8,22 +8,30 @@ Rules:
   its contract looked up, long before the first tick that is kept; without them nobody could say what that tick is, nor
   whether anything is missing. They are small.
 - Never today, nor a day of which anything still waits in the journal.
+- Never one of the newest days that are recorded, as many as are to be kept, however old the clock makes them: a clock
+  that is years ahead for a night must not cost what there is. So a day goes when it is older than so many days, and so
+  many later ones hold anything. Who records on one day a month keeps more than was asked for, and never less; on the
+  disk there are no more days than where every day is recorded.
 - Never a file that is none of the recording's: it stays, and its folder with it.
+- How many rows remain below the numbers that may be gone is counted before anything goes (``remaining``).
 """
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
-from recorder import schema
+from recorder import partition, schema
 from recorder.journal import folder
 from recorder.journal.durable import sync_folder
 from recorder.journal.lock import rendering
 from recorder.store.days import Day, dates, horizon, look
 from recorder.store.pending import roll_forward
+from recorder.store.remaining import rows_to_remain
+from recorder.store.room import with_room
 from recorder.store.swap import clear, holding, staging
 
 ARCHIVE = "archive"
@@ -51,12 +59,14 @@ class Plan:
     Attributes:
         gone: the days that go, tables in order of their names, oldest day first.
         waiting: days that are old enough, and stay because the journal still holds rows of them.
+        spared: days that are old enough by the clock, and stay because they are among the newest that are recorded.
         kept_from: the first day that is kept; None: of the tables nothing goes.
         kept_seq: numbers below it may be gone.
     """
 
     gone: list[Gone]
     waiting: list[date]
+    spared: list[date]
     kept_from: date | None
     kept_seq: int
 
@@ -67,60 +77,64 @@ class Plan:
 
 
 def plan(
-    root: Path,
-    days: int | None = None,
-    archive_days: int | None = None,
-    today: date | None = None,
-    least: int = 0,
+    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
 ) -> Plan:
     """What would go.
 
     Args:
         root: the recording.
-        days: how many UTC days before today are kept; None: all.
+        days: how many UTC days before today are kept, and how many of those that are recorded; None: all.
         archive_days: the same of the archive.
         today: the day it is; None: what the clock says.
-        least: so many of the newest days that there are stay, however old the clock makes them: it may be wrong.
 
     Raises:
         NotARecordingError: ``root`` is no recording.
     """
     today = today or datetime.now(UTC).date()
     over = horizon(root)
-    first = date.min if days is None else _first_kept(root, days, today, least)
+    recorded = _recorded(root, today)
+    first, first_archived = (_first_kept(recorded, today, number) for number in (days, archive_days))
     old = list(_old(root, first))
     waiting = sorted({day.date for day in old if over.reason(day, today)})
     since = _first_number(root, first, today)
     going = [day for day in old if day.date not in waiting and _last_number(day) < since]
     gone = [_gone(day) for day in going if day.files]
     numbers = [file.last_seq for day in going for file in day.files]
-    archived = [] if archive_days is None else list(_archived(root, today - timedelta(archive_days)))
-    return Plan([*gone, *archived], waiting, first if gone else None, max(numbers, default=0) + 1)
+    spared = {
+        *_among(recorded, root, schema.MARKET_TABLES, first, _back(today, days)),
+        *_among(recorded, root, (ARCHIVE,), first_archived, _back(today, archive_days)),
+    }
+    return Plan(
+        [*gone, *_archived(root, first_archived)],
+        waiting,
+        sorted(spared),
+        first if gone else None,
+        max(numbers, default=0) + 1,
+    )
 
 
 def retain(
-    root: Path,
-    days: int | None = None,
-    archive_days: int | None = None,
-    today: date | None = None,
-    least: int = 0,
+    root: Path, days: int | None = None, archive_days: int | None = None, today: date | None = None
 ) -> Plan:
     """Let go of what ``plan`` says; returns it.
 
     Raises:
         NotARecordingError: ``root`` is no recording.
         RootInUseError: another process compacts it, or lets go of days.
+        CannotExchangeError: what ``pending`` has to finish cannot be finished here.
         OSError: the disk refused.
     """
-    folder.load(root)  # a folder that is no recording gets no lock file
+    known = folder.load(root)  # a folder that is no recording gets no lock file
     with holding(root):
         roll_forward(root)
-        found = plan(root, days, archive_days, today, least)
+        again = partial(plan, root, days, archive_days, today)
+        found = again()
         for gone in found.gone:
             if gone.table == ARCHIVE:
                 _delete(gone)
-        if found.kept_from is not None:
-            found = _let_go(root, lambda: plan(root, days, archive_days, today, least), found)
+        is_uncounted = known.kept_seq > 1 and known.kept_rows is None
+        if found.kept_from is not None or is_uncounted:
+            found = with_room(root, partial(_let_go, root, again, found))
     return found
 
 
@@ -147,12 +161,14 @@ def _delete(gone: Gone) -> None:
 
 
 def _remember(root: Path, found: Plan) -> None:
-    """Say what is no longer there, before it is gone."""
-    if found.kept_from is None:
-        return
+    """Say what is no longer there, and how much remains, before it is gone."""
     checkpoint = folder.load(root)
-    checkpoint.kept_from = max(checkpoint.kept_from or "", found.kept_from.isoformat())
-    checkpoint.kept_seq = max(checkpoint.kept_seq, found.kept_seq)
+    kept_seq = max(checkpoint.kept_seq, found.kept_seq)
+    going = {path for gone in found.gone for path in gone.files}
+    checkpoint.kept_rows = rows_to_remain(root, checkpoint, kept_seq, going)
+    checkpoint.kept_seq = kept_seq
+    if found.kept_from is not None:
+        checkpoint.kept_from = max(checkpoint.kept_from or "", found.kept_from.isoformat())
     folder.save(root, checkpoint)
 
 
@@ -168,11 +184,31 @@ def _take_away(gone: Gone, place: Path) -> None:
         path.rename(target / path.name)
 
 
-def _first_kept(root: Path, days: int, today: date, least: int) -> date:
-    """The first day that stays."""
-    recorded = sorted({day for table in schema.MARKET_TABLES for day in dates(root, table)})
-    newest = recorded[-least:] if least else []
-    return min([today - timedelta(days), *newest])
+def _recorded(root: Path, today: date) -> list[date]:
+    """The days before today of which anything is there, newest first."""
+    days = {(day, table) for table in (*schema.TABLES, ARCHIVE) for day in dates(root, table) if day < today}
+    held = {day for day, table in days if _holds_anything(partition.folder(root, table, day))}
+    return sorted(held, reverse=True)
+
+
+def _holds_anything(where: Path) -> bool:
+    """Whether a day's folder holds any file of the recording's."""
+    return any(partition.parse(path) or _ARCHIVED.fullmatch(path.name) for path in where.iterdir())
+
+
+def _first_kept(recorded: list[date], today: date, days: int | None) -> date:
+    """The first day that stays; ``recorded``: newest first."""
+    return min([_back(today, days), *recorded[:days][-1:]])
+
+
+def _back(today: date, days: int | None) -> date:
+    """The day so many before today; all: the first there is, and so it is with more than there ever were."""
+    return date.min if days is None else date.fromordinal(max(1, today.toordinal() - days))
+
+
+def _among(recorded: list[date], root: Path, tables: Iterable[str], first: date, end: date) -> set[date]:
+    """Which of the days that are recorded some tables have from ``first`` on and before ``end``."""
+    return {day for table in tables for day in dates(root, table) if first <= day < end} & {*recorded}
 
 
 def _first_number(root: Path, first: date, today: date) -> int:

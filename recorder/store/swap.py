@@ -24,7 +24,7 @@ _RENAME_EXCHANGE = 2
 _UNABLE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-class CannotExchangeError(RuntimeError):
+class CannotExchangeError(OSError):
     """The filesystem cannot exchange two folders in one step."""
 
 

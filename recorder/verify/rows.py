@@ -1,6 +1,7 @@
 """Reads the files of the tables: each is what was published, and holds the numbers that its name says."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -8,8 +9,9 @@ import pyarrow.parquet as pq
 
 from recorder.journal.folder import FORMAT
 from recorder.partition import File, day_column
-from recorder.render.numbers import Stretch, batches
-from recorder.verify.verdict import Flaw, Verdict
+from recorder.render.numbers import Counts, Portion, batches
+from recorder.render.told import Heard, Told, identity
+from recorder.verify.verdict import Flaw, Verdict, doubled
 
 Progress: TypeAlias = Callable[[int], None]
 
@@ -20,20 +22,40 @@ class VanishedError(Exception):
     """A file that was listed is gone: days were compacted meanwhile, or old ones deleted."""
 
 
-def read_stretch(stretch: Stretch, verdict: Verdict, progress: Progress) -> list[dict[str, Any]]:
-    """Count every number of the stretch; returns its events.
+class Apart:
+    """Tells the rows of a table without numbers apart."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._times: Counter[Told] = Counter()
+
+    def noting(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The rows as they are, each noted."""
+        for row in rows:
+            self._times[identity(self._table, row)] += 1
+            yield row
+
+    def twice(self) -> Iterator[Flaw]:
+        """The rows that were there more than once."""
+        for row, count in self._times.items():
+            if count > 1:
+                yield doubled(self._table, row, count)
+
+
+def read_portion(
+    portion: Portion, counts: Counts, heard: Heard, verdict: Verdict, progress: Progress
+) -> None:
+    """Count every number of some files, and hear their events.
 
     Raises:
         VanishedError: a file is gone.
     """
-    told: list[dict[str, Any]] = []
-    for file in stretch.files:
+    for file in portion.files:
         columns = None if file.table == "events" else ["seq"]
         for batch in read(file, columns, verdict, progress):
-            _count(batch, file, stretch, verdict)
+            _count(batch, file, counts, verdict)
             if file.table == "events":
-                told += batch.to_pylist()
-    return told
+                heard.add(batch)
 
 
 def read(
@@ -77,11 +99,11 @@ def _misplaced(file: File) -> Iterator[Flaw]:
         yield Flaw("misplaced", text)
 
 
-def _count(batch: pa.RecordBatch, file: File, stretch: Stretch, verdict: Verdict) -> None:
+def _count(batch: pa.RecordBatch, file: File, counts: Counts, verdict: Verdict) -> None:
     seq = batch.column("seq").to_numpy()
     verdict.rows += len(seq)
     inside = (seq >= file.first_seq) & (seq <= file.last_seq)
     if not inside.all():
         text = f"{file.path}: holds number {seq[~inside][0]}, which its name denies"
         verdict.flaws.append(Flaw("wrong", text))
-    stretch.count(seq[inside])
+    counts.add(seq[inside])

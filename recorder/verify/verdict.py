@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from recorder.config.wording import counted
-from recorder.render.numbers import Run
+from recorder.render.damage import Run
+from recorder.render.told import Told
 
 _EACH = 20
 """So many holes of one stretch of files are named one by one."""
@@ -51,6 +52,12 @@ def missing(found: list[Run]) -> list[Flaw]:
     return [Flaw("missing", f"{text}: in no table{rows}") for text, rows in _told(found)]
 
 
+def older(short: int, kept_seq: int) -> Flaw:
+    """Rows that retention left and that are not there any more."""
+    text = f"{counted(short, 'row')} of those that retention kept of older days (numbers below {kept_seq}): in no table"
+    return Flaw("missing", text)
+
+
 def lost(found: list[Run]) -> list[Note]:
     """Numbers that are in no table, but in a gap that says so."""
     return [Note("lost", f"{text}: in no table, but in a gap{rows}") for text, rows in _told(found)]
@@ -59,6 +66,12 @@ def lost(found: list[Run]) -> list[Note]:
 def twice(found: list[Run]) -> list[Flaw]:
     """Numbers that several rows have."""
     return [Flaw("twice", f"{text}: in more than one row") for text, _ in _told(found)]
+
+
+def doubled(table: str, row: Told, count: int) -> Flaw:
+    """A row of a table without numbers that is there more than once."""
+    own = ", ".join(str(value) for value in row if value is not None)
+    return Flaw("twice", f"table {table}: {own}: in {count} rows")
 
 
 def _told(found: list[Run]) -> list[tuple[str, str]]:

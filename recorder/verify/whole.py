@@ -6,12 +6,12 @@ until it is subscribed again, and the gaps and contract details that the events 
 
 Rules:
 - Time is linear in the recording's size; memory is that of the largest stretch of files whose numbers overlap, one
-  byte a row (a day at most).
+  byte a row (a day at most), and bounded where one file spans everything.
+- Of what is older than retention kept (``kept_seq``) only the number of rows is known.
 - Nothing is written, and nothing is taken on trust: names, checkpoint and journal are held against the rows.
 """
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.partition import File, listed
 from recorder.render import Tail, unrendered
-from recorder.render.numbers import Lost, Run, Stretch, numbered_files, stretches
+from recorder.render.numbers import Counts, Lost, numbered_files, portions, size
+from recorder.render.told import Heard
 from recorder.verify import kept
 from recorder.verify.coverage import Coverage
-from recorder.verify.rows import Progress, VanishedError, read, read_stretch
-from recorder.verify.verdict import Flaw, Verdict, lost, missing, twice
+from recorder.verify.rows import Apart, Progress, VanishedError, read, read_portion
+from recorder.verify.verdict import Flaw, Verdict, lost, missing, older, twice
 
 _ATTEMPTS = 5
 """How often it begins anew because a day was compacted, or deleted, under its hands."""
@@ -46,9 +47,6 @@ def verify(root: Path, progress: Progress = lambda _bytes: None) -> Verdict:
     return Verdict(flaws=[Flaw("unreadable", f"{root}: files vanished time and again while they were read")])
 
 
-_NO_DAY = date.min
-
-
 class _Reading:
     """One pass over a recording."""
 
@@ -60,17 +58,18 @@ class _Reading:
         self._lost = Lost.of(root)
         self._verdict = Verdict()
         self._coverage = Coverage(self._lost)
-        self._expected = max(1, self._checkpoint.kept_seq)
+        self._counts, self._heard = Counts(), Heard()
+        self._gone = 0
 
     def run(self) -> Verdict:
-        for stretch in stretches(file for file in numbered_files(self._root) if self._is_published(file)):
-            self._stretch(stretch)
+        for portion in portions(file for file in numbered_files(self._root) if self._is_published(file)):
+            read_portion(portion, self._counts, self._heard, self._verdict, self._progress)
+            self._settle(portion.upto)
         for tail in self._tails:
             self._tail(tail)
-        if self._expected < self._checkpoint.next_seq:
-            self._missing([(self._expected, self._checkpoint.next_seq - 1)])
+        self._settle(self._checkpoint.next_seq)
         verdict = self._verdict
-        verdict.flaws += [*self._coverage.flaws(self._checkpoint.state.gaps), *self._untold()]
+        verdict.flaws += [*self._older(), *self._coverage.flaws(self._checkpoint.state.gaps), *self._untold()]
         verdict.flaws += [
             *kept.stated(self._root),
             *kept.journal(self._root),
@@ -84,46 +83,45 @@ class _Reading:
         """What the journal holds is read there: the renderer may be publishing it this moment."""
         return not self._tails or file.first_seq < self._tails[0].first_seq
 
-    def _stretch(self, stretch: Stretch) -> None:
-        self._coverage.take(read_stretch(stretch, self._verdict, self._progress))
-        self._seen(stretch)
-
     def _tail(self, tail: Tail) -> None:
         """What is still in the journal."""
         tables = {name: tail.table(name) for name in schema.SEQUENCED}
         seq = np.concatenate([table["seq"].to_numpy() for table in tables.values()])
-        self._coverage.take(tables["events"].to_pylist())
+        self._heard.add(tables["events"])
         self._verdict.rows += len(seq)
         if len(seq):
-            stretch = Stretch([File("", self._root, _NO_DAY, int(seq.min()), int(seq.max()))])
-            stretch.count(seq)
-            self._seen(stretch)
+            self._counts.add(seq)
+            self._settle(int(seq.max()) + 1)
 
-    def _seen(self, stretch: Stretch) -> None:
-        """A stretch was counted."""
-        self._verdict.flaws += twice(stretch.twice())
-        before = [(self._expected, stretch.first - 1)] if stretch.first > self._expected else []
-        self._missing([*before, *stretch.missing()])
-        self._expected = max(self._expected, stretch.last + 1)
-
-    def _missing(self, found: list[Run]) -> None:
-        """Numbers that no row has; those below ``kept_seq`` may be gone by retention."""
+    def _settle(self, upto: int) -> None:
+        """All rows with lesser numbers have been read. Numbers below ``kept_seq`` may be gone by retention."""
+        self._coverage.take(self._heard.below(upto))
+        found, doubled = self._counts.settle(upto)
+        self._verdict.flaws += twice(doubled)
         kept_seq = self._checkpoint.kept_seq
+        self._gone += size((first, min(last, kept_seq - 1)) for first, last in found if first < kept_seq)
         parts = [self._lost.split((max(first, kept_seq), last)) for first, last in found if last >= kept_seq]
         self._verdict.flaws += missing([run for outside, _ in parts for run in outside])
         self._verdict.notes += lost([run for _, inside in parts for run in inside])
 
+    def _older(self) -> Iterator[Flaw]:
+        """Rows that retention left. That there are more of them is no flaw: what turned up was put back."""
+        kept_seq, kept_rows = self._checkpoint.kept_seq, self._checkpoint.kept_rows
+        short = (kept_rows or 0) - (kept_seq - 1 - self._gone)
+        if short > 0:
+            yield older(short, kept_seq)
+
     def _untold(self) -> Iterator[Flaw]:
-        """Gaps and contract details that the events tell of and that are in no table."""
-        untold = self._coverage.untold
-        for (symbol, stream), (count, _) in sorted(untold.missing("gaps", self._rows("gaps")).items()):
-            yield Flaw(
-                "missing", f"not in table gaps: {counted(count, 'gap')} of {symbol} {stream} that ended"
-            )
-        for at, symbol in sorted(untold.missing("instruments", self._rows("instruments"))):
-            yield Flaw(
-                "missing", f"contract details of {symbol}, fetched at {at}, are not in table instruments"
-            )
+        """Gaps and contract details that the events tell of and that are in no table, or that are there twice."""
+        untold, gaps, details = self._coverage.untold, Apart("gaps"), Apart("instruments")
+        lacking = untold.missing("gaps", gaps.noting(self._rows("gaps")))
+        for (symbol, stream), (count, _) in sorted(lacking.items()):
+            gaps_of = f"{counted(count, 'gap')} of {symbol} {stream} that ended"
+            yield Flaw("missing", f"not in table gaps: {gaps_of}")
+        for at, symbol in sorted(untold.missing("instruments", details.noting(self._rows("instruments")))):
+            text = f"contract details of {symbol}, fetched at {at}, are not in table instruments"
+            yield Flaw("missing", text)
+        yield from (flaw for apart in (gaps, details) for flaw in apart.twice())
 
     def _rows(self, table: str) -> Iterator[dict[str, Any]]:
         for file in listed(self._root, table):

@@ -160,7 +160,7 @@ def test_the_renderer_as_a_process_says_what_became_of_each_segment(root):
     shutil.rmtree(root)
     failed = subprocess.run([sys.executable, "-m", "recorder.render", root], capture_output=True, check=False)
     assert (failed.returncode, failed.stdout) == (1, b"")
-    assert re.fullmatch(rb".*: not a recording [^\n]*\n", failed.stderr)
+    assert re.fullmatch(rb".*: not a recording: [^\n]*\n", failed.stderr)
 
 
 def test_killed_at_random_moments_the_renderer_ends_with_every_row_once(root):

@@ -81,7 +81,7 @@ def test_ticks_that_retention_took_do_not_come_back_from_the_archive(tmp_path):
     root = archiving(tmp_path / "data")
     day = next((root / "level1").iterdir()).name.removeprefix("date=")
     behind = dt.date.fromisoformat(day) + dt.timedelta(10)
-    retain(root, 2, None, behind)
+    retain(root, 0, None, behind)
     again(root)
     assert [] == list(root.glob("level1/date=*/*.parquet"))
     assert [] == verify(root).flaws
@@ -109,7 +109,7 @@ def test_what_was_recorded_while_the_clock_was_years_behind_stays_until_its_neig
     next((root / "level1" / "date=2026-11-20").iterdir()).unlink()
     assert [] == retain(root, 30, 7, today).gone
     assert ["missing"] == [flaw.kind for flaw in verify(root).flaws]
-    assert 6 == len(retain(root, 30, 7, LATER).gone)
+    assert 6 == len(retain(root, 0, 7, LATER).gone)
 
 
 def test_a_copy_of_a_segment_is_kept_and_is_no_source_of_rows(tmp_path):

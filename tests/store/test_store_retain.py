@@ -1,6 +1,7 @@
 """Days older than is to be kept go, after the recording has said so; nothing else does."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -114,14 +115,60 @@ def test_a_day_with_numbers_behind_the_checkpoint_stays_with_all_its_tables(root
     assert 1 == len(files(root, "quotes", back(5)))
 
 
-def test_a_clock_that_is_years_ahead_does_not_cost_the_newest_days(root):
+@pytest.mark.parametrize("ahead", [timedelta(20), timedelta(30_000)], ids=["weeks", "decades"])
+def test_a_clock_that_is_ahead_costs_no_day_of_those_that_are_to_be_kept(root, ahead):
+    filled(root, 12)
+    for day in range(12, 0, -1):
+        archived(root, back(day), f"{day:08d}.journal.zst")
+    (partition.folder(root, "level1", back(0))).mkdir()  # holds nothing, so it is no day that is recorded
+    put(root, "level1", [tick(999, day=date(2150, 1, 1))], date(2150, 1, 1))  # nor is one that is yet to come
+    found = retain(root, 4, 7, TODAY + ahead)
+    assert [back(day) for day in range(7, 0, -1)] == [
+        date.fromisoformat(name.removeprefix("date=")) for name in names(root / "archive")
+    ]
+    kept = [f"date={back(day)}" for day in range(4, 0, -1)]
+    assert kept == names(root / "quotes")
+    assert [back(day) for day in range(7, 0, -1)] == found.spared
+    assert 12 == len(names(root / "events"))
+
+
+def test_with_the_right_clock_days_go_by_their_age_also_where_ticks_come_on_workdays_alone(root):
+    filled(root, 12)
+    for weekend in (6, 5):
+        shutil.rmtree(partition.folder(root, "level1", back(weekend)))
+        shutil.rmtree(partition.folder(root, "quotes", back(weekend)))
+    retain(root, 7, None, TODAY)
+    assert [f"date={back(day)}" for day in (7, 4, 3, 2, 1)] == names(root / "level1")
+
+
+@pytest.mark.parametrize("days", [999_999, 10**30])
+def test_more_days_than_there_ever_were_are_all(root, days):
     filled(root)
-    days = sorted({path.name for path in root.glob("level1/date=*")})
-    ahead = date(2100, 1, 1)
-    assert {f"date={gone.day}" for gone in plan(root, 4, None, ahead).gone} >= set(days)
-    stays = set(days[-2:])
-    assert stays.isdisjoint(f"date={gone.day}" for gone in retain(root, 4, None, ahead, least=2).gone)
-    assert stays == {path.name for path in root.glob("level1/date=*")}
+    archived(root, back(3), "00000001.journal.zst")
+    assert [] == retain(root, days, days, TODAY).gone
+    assert (0, [], "") == nightly(
+        root, "--archive-days", f"{days}", "--retain-days", f"{days}", "--linger", "9"
+    )
+
+
+def test_a_file_that_is_called_like_a_day_is_none_of_ours(root):
+    for seq in (1, 2):
+        put(root, "level1", [tick(seq)])
+    for table in ("bars", "archive"):
+        (root / table).mkdir()
+        (root / table / "date=2025-03-01").write_text("mine")
+    returned, done, errors = nightly(root, "--archive-days", "0", "--retain-days", "400", "--linger", "0")
+    assert (0, [1], "") == (returned, [one["files"] for one in done], errors)
+    assert [] == partition.listed(root, "bars")
+
+
+def test_what_cannot_be_finished_here_is_one_line(root):
+    """A folder and one within it: no kernel exchanges these."""
+    word = {"folder": "staging", "before": ["from-archive", "from-archive.json"], "after": ["never.parquet"]}
+    (root / folder.SWAPPING).write_text(json.dumps([word]))
+    returned, done, errors = nightly(root)
+    assert (1, []) == (returned, done)
+    assert "this filesystem cannot exchange two folders in one step\n" == errors
 
 
 def test_today_stays_however_little_is_kept(root):
@@ -205,7 +252,9 @@ def test_the_nightly_process_lets_go_then_compacts(root):
     for seq in (1, 2):
         put(root, "level1", [tick(seq)])
     archived(root, DAY, "00000001.journal.zst")
-    returned, (deleted, compacted), errors = nightly(root, "--archive-days", "7")
+    later = DAY + timedelta(1)
+    put(root, "instruments", [{"ts_recv": tick(0, day=later)["ts_recv"], "symbol": "A"}], later)
+    returned, (deleted, compacted), errors = nightly(root, "--archive-days", "1")
     assert (0, "") == (returned, errors)
     assert {"table": "archive", "day": str(DAY), "deleted": 1, "bytes": 7} == deleted
     assert (2, 1) == (compacted["files_before"], compacted["files"])
@@ -221,14 +270,14 @@ def command(*words):
 
 def test_the_command_shows_what_would_go_and_deletes_when_told_to(root):
     filled(root)
-    said = command("retain", root, "--days", 30)
+    said = command("retain", root, "--days", 1)
     assert (0, "") == (said.returncode, said.stderr)
     assert "nothing was deleted; with --delete it is" in said.stdout
     assert "total" in said.stdout
     assert 5 == len(names(root / "level1"))
-    assert "level1" in command("retain", root, "--days", 30, "--delete").stdout
-    assert [] == names(root / "level1")
-    assert "nothing to delete: nothing is that old\n" == command("retain", root, "--days", 30).stdout
+    assert "level1" in command("retain", root, "--days", 1, "--delete").stdout
+    assert [f"date={back(1)}"] == names(root / "level1")
+    assert "nothing to delete\nkept: 1 day, 2025-03-09: " in command("retain", root, "--days", 1).stdout
 
 
 @pytest.mark.parametrize(

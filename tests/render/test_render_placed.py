@@ -1,0 +1,158 @@
+"""A renderer killed before its checkpoint, and a next one that decodes otherwise: every number is in one row."""
+
+import datetime as dt
+import importlib
+import io
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from rendered import recorded, whole_tape, written
+from store.recordings import put, tick
+from tape import numbered
+
+from recorder import schema
+from recorder.journal import folder
+from recorder.render import recover
+from recorder.render import rows as rows_module
+from recorder.verify import verify
+
+DAY = dt.date(2026, 11, 22)
+ALL = 99
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "data"
+
+
+def killed_after(monkeypatch, root, files):
+    """A renderer that ends when so many files of the second segment are published, before its checkpoint."""
+    module = importlib.import_module("recorder.render.recover")
+    publish, advance, left = module.publish, module._advance, [files]
+
+    def counted(at, part):
+        if folder.load(root).next_segment == 2:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        return publish(at, part)
+
+    def never(at, checkpoint, number):
+        if number == 2:
+            raise KeyboardInterrupt
+        advance(at, checkpoint, number)
+
+    with monkeypatch.context() as context:
+        context.setattr(module, "publish", counted)
+        context.setattr(module, "_advance", never)
+        with pytest.raises(KeyboardInterrupt):
+            list(recover(root))
+
+
+def without_books(context):
+    """A decoder that does not know the rows of a book: they are in ``other``."""
+    context.delitem(rows_module._BY_KEY, (12, 0))
+
+
+def seqs(root):
+    return [seq for seq, _, _ in numbered(recorded(root))]
+
+
+@pytest.mark.parametrize("files", [1, 3, 5, 7, ALL])
+@pytest.mark.parametrize("newer_knows_more", [True, False])
+def test_no_row_stands_twice_when_another_version_goes_on(root, monkeypatch, files, newer_knows_more):
+    tape = whole_tape(3)
+    written(root, tape)
+    with monkeypatch.context() as context:
+        if newer_knows_more:
+            without_books(context)
+        killed_after(monkeypatch, root, files)
+    before = {path: path.read_bytes() for path in root.glob("*/date=*/*")}
+    with monkeypatch.context() as context:
+        if not newer_knows_more:
+            without_books(context)
+        list(recover(root))
+    assert list(range(1, tape.seq)) == seqs(root)
+    assert [] == verify(root).flaws
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_the_same_version_goes_on_to_the_very_tables(root, monkeypatch):
+    tape = whole_tape(3)
+    written(root, tape)
+    killed_after(monkeypatch, root, 3)
+    list(recover(root))
+    assert tape.tables() == recorded(root)
+    assert [] == verify(root).flaws
+
+
+def test_names_that_a_killed_renderer_gave_are_durable_before_the_checkpoint(root, monkeypatch):
+    written(root, whole_tape(3))
+    killed_after(monkeypatch, root, ALL)
+    days = {path.parent for path in root.glob("*/date=*/*") if path.parent.parent.name in schema.SEQUENCED}
+    synced, fsync = set(), os.fsync
+
+    def noted(descriptor):
+        fsync(descriptor)
+        if folder.load(root).next_segment == 2:
+            synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", noted)
+    list(recover(root))
+    assert days | {day.parent for day in days} | {root} <= synced
+
+
+def test_rows_of_others_under_the_same_numbers_hide_none(root):
+    tape = whole_tape(3)
+    right = tape.tables()
+    written(root, tape)
+    put(root, "quotes", [{**quote, "symbol": "THEIRS"} for quote in map(plain, range(1, tape.seq))], DAY)
+    list(recover(root))
+    found = recorded(root)
+    assert right == {**found, "quotes": [row for row in found["quotes"] if row["symbol"] != "THEIRS"]}
+    assert ["twice"] == [flaw.kind for flaw in verify(root).flaws]
+
+
+def plain(seq):
+    return {name: value for name, value in tick(seq, day=DAY).items() if name in {"ts_recv", "seq", "con_id"}}
+
+
+def cut_off(content):
+    return content[:-9]
+
+
+def zeroed(content):
+    return bytes(len(content))
+
+
+def flipped(content, name="seq"):
+    """The first page of a column does not add up."""
+    metadata = pq.ParquetFile(io.BytesIO(content)).metadata
+    at = metadata.row_group(0).column(metadata.schema.names.index(name)).data_page_offset + 40
+    return content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+
+
+def flipped_price(content):
+    return flipped(content, "price")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "named"),
+    [(cut_off, True), (zeroed, True), (flipped_price, True), (cut_off, False), (flipped, False)],
+)
+def test_a_damaged_file_of_a_killed_renderer_is_set_aside_and_made_from_the_segment(
+    root, monkeypatch, spoilt, named
+):
+    tape = whole_tape(3)
+    written(root, tape)
+    killed_after(monkeypatch, root, ALL)
+    (path,) = root.glob("level1/date=*/*")
+    path = path if named else path.rename(path.with_name(path.name[:39] + ".parquet"))
+    path.write_bytes(spoilt(path.read_bytes()))
+    content = path.read_bytes()
+    list(recover(root))
+    assert tape.tables() == recorded(root)
+    assert content == (root / "set-aside" / path.relative_to(root)).read_bytes()
+    assert ["damaged"] == [flaw.kind for flaw in verify(root).flaws]
