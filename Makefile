@@ -9,15 +9,15 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/ib-recorder demo
 
-# The whole recorder and everything else at the same time: the one mostly waits, the other computes.
+# Real recorders and everything else at the same time: the one mostly waits, the other computes.
 test: lint
 	$(MAKE) --no-print-directory -j2 -Otarget test-whole test-parts
 
 test-whole: $(READY)
-	$(BIN)/pytest tests/whole
+	$(BIN)/pytest tests/whole tests/ops
 
 test-parts: $(READY)
-	$(BIN)/pytest --ignore=tests/whole
+	$(BIN)/pytest --ignore=tests/whole --ignore=tests/ops
 
 # A night of 500 faults and 1,000 kills, beside every fault and every kill at every call: three quarters of an hour.
 soak: $(READY)
