@@ -28,7 +28,10 @@ def retain(root: Path, days: int | None, archive_days: int | None, *, delete: bo
     if found.gone:
         _show(found, console)
     else:
-        console.print("nothing to delete" if found.spared else "nothing to delete: nothing is that old")
+        said = found.spared or found.uncounted
+        console.print("nothing to delete" if said else "nothing to delete: nothing is that old")
+    if found.uncounted:
+        console.print(f"kept: all days of ticks: {found.uncounted}", markup=False)
     for day in found.waiting:
         console.print(f"kept: {day}: rows of it still wait in the journal")
     if found.spared:

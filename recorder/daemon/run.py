@@ -6,8 +6,10 @@ renderer's process makes Parquet of it. At start and at the end the same rendere
 
 import asyncio
 import contextlib
+import math
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +37,11 @@ from recorder.journal.lock import locked, rendering
 from recorder.journal.writer import Journal, now
 from recorder.session.timing import Timing
 
-_LATE_SECONDS = 3600
-"""Timed work that comes late by less is still done: a busy loop must not cost a flush."""
+_BEAT_SECONDS = 10.0
+
+_PAUSE_SECONDS = 0.05
+_DURABLE_PAUSES = 100
+"""So often the renderer waits for the last sealed segment's turn to be synced."""
 
 _CATCH_UP = timedelta(minutes=10)
 """So long after its start a recorder does what the nights have left: it may be one that never runs at night."""
@@ -88,6 +93,16 @@ def _heal(root: Path) -> None:
         log.warning("recording.json is not put right; recording with its copy", reason=str(error))
 
 
+async def _every(seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+    """Do something again and again, until cancelled; what goes wrong is logged, and it is done the next time."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await do()
+        except Exception as error:
+            log.exception("timed work failed; recording goes on", problem=str(error))
+
+
 class _Daemon:
     def __init__(self, config: Config, root: Path, source: Path | None, timing: Timing | None) -> None:
         self._config = config
@@ -132,19 +147,24 @@ class _Daemon:
         ledger.begin(checkpoint, version("ib-recorder"))
         session = self._session = Session(self._config, self._tap, ledger, known_in(self._root), self._timing)
         self._remember()
-        ending = asyncio.create_task(self._end_session(seconds))
         reloading = asyncio.create_task(self._reloads.run(session, ledger))
-        scheduler = self._schedule()
         board = Board(self._root, session.machine, self._tap, lambda: self._flush, lambda: self._night)
-        showing = asyncio.create_task(board.show(self._config.status.listen))
+        self._scheduler = self._schedule()
+        beat = min(_BEAT_SECONDS, (watchdog_seconds() or math.inf) / 3)
+        beside = [
+            asyncio.create_task(self._end_session(seconds)),
+            asyncio.create_task(board.show(self._config.status.listen)),
+            asyncio.create_task(_every(storage.flush_seconds, self._seal)),
+            asyncio.create_task(_every(beat, self._sign_of_life)),
+        ]
         notify("READY=1")
         log.info("recording", root=str(self._root), lines=len(self._config.watchlist))
         try:
             await session.run()
         finally:
-            ending.cancel()
-            showing.cancel()
-            scheduler.shutdown(wait=False)
+            for task in beside:
+                task.cancel()
+            self._scheduler.shutdown(wait=False)
             self._stop()
             await self._finish()
             await reloading
@@ -196,11 +216,8 @@ class _Daemon:
         self._reloads.end()
 
     def _schedule(self) -> AsyncIOScheduler:
-        defaults = {"misfire_grace_time": _LATE_SECONDS, "coalesce": True, "max_instances": 1}
-        scheduler = AsyncIOScheduler(job_defaults=defaults, timezone="UTC")
-        scheduler.add_job(self._seal, "interval", seconds=self._config.storage.flush_seconds)
-        beat = watchdog_seconds()
-        scheduler.add_job(self._sign_of_life, "interval", seconds=min(10.0, beat / 3) if beat else 10.0)
+        """The night's work, which goes by the wall clock; what comes again and again goes by one that nobody sets."""
+        scheduler = AsyncIOScheduler(timezone="UTC")
         if at := self._config.storage.compact_at:
             hour, minute = map(int, at.split(":"))
             nightly = CronTrigger(hour=hour, minute=minute, timezone=UTC)
@@ -220,10 +237,8 @@ class _Daemon:
             self._render()
 
     async def _sign_of_life(self) -> None:
-        """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd hears nothing.
-
-        A coroutine, because the scheduler would run a plain function in a thread that never hangs.
-        """
+        """Only the loop that reads the socket and writes the journal comes here: if it hangs, systemd hears nothing."""
+        self._scheduler.wakeup()  # the clock may have been set: is it time for the night's work?
         doing = "starting" if self._session is None else self._session.words()
         if self._session is not None and (trouble := self._tap.journal.trouble):
             doing = f"{trouble}; {doing}"
@@ -238,8 +253,17 @@ class _Daemon:
     def _render(self) -> None:
         """Start the renderer; while one runs, what is sealed meanwhile waits for the next."""
         if self._rendering is None or self._rendering.done():
-            self._waiting = 0
-            self._rendering = asyncio.create_task(self._write_out(self._journal.before))
+            self._rendering = asyncio.create_task(self._write_out_sealed())
+
+    async def _write_out_sealed(self) -> None:
+        """Render what is sealed, once it is durable; what a disk keeps from being so waits for the next flush."""
+        for _ in range(_DURABLE_PAUSES):
+            if self._journal.before == self._journal.index:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        before = self._journal.before
+        self._waiting = self._journal.index - before
+        await self._write_out(before)
 
     async def _write_out(self, before: int) -> None:
         """Render what was sealed before that segment.

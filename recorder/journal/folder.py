@@ -62,6 +62,20 @@ def segments(root: Path) -> list[Path]:
     return sorted(found, key=number)
 
 
+def waiting(root: Path) -> list[Path]:
+    """Those of the segments whose rows are not known to be in their tables, oldest first.
+
+    One that was published may still be there: the renderer is about to let it go, or the archive cannot take it.
+    """
+    try:
+        first = int(
+            stated.read(root)["next_segment"]
+        )  # before the listing: what is published meanwhile is listed
+    except (stated.NothingStatedError, KeyError):  # tables and a journal alone are read too
+        first = 0
+    return [path for path in segments(root) if number(path) >= first]
+
+
 def number(segment: Path) -> int:
     """Number of a segment, from its name."""
     return int(segment.stem)
@@ -129,7 +143,7 @@ def format_of(root: Path) -> int:
 
 
 def load(root: Path) -> Checkpoint:
-    """The checkpoint of the recording at ``root``.
+    """The checkpoint of the recording at ``root``; what a later version of the format says besides is left alone.
 
     Raises:
         NotARecordingError: there is none, or one of a newer format.
@@ -139,7 +153,8 @@ def load(root: Path) -> Checkpoint:
         _refuse_newer(root, content.pop("format"))
         state = State.restore(content.pop("state"))
         lasts = {(symbol, stream): Mark(ts, seq) for symbol, stream, ts, seq in content.pop("lasts", [])}
-        return Checkpoint(**content, state=state, lasts=lasts)
+        known = {name: content[name] for name in Checkpoint.__slots__ & content.keys()}
+        return Checkpoint(**known, state=state, lasts=lasts)
     except NotARecordingError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:

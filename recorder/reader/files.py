@@ -52,5 +52,5 @@ def read_files(files: list[File], table: str, read: Callable[[Any], pa.Table]) -
         return read(ds.dataset(paths, schema=shape, format=_PARQUET))
     except FileNotFoundError as error:
         raise Vanished(str(error)) from error
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError) as error:
         raise Damaged(f"table {table}: {error}; ib-recorder verify names what is damaged") from error

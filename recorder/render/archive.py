@@ -4,7 +4,7 @@
 
 Rules:
 - A segment goes only when its archived bytes are durable and read back as they were.
-- Doing it twice is doing it once. What is there under a number is never replaced.
+- Doing it twice is doing it once. What is there under a number, and reads, is never replaced.
 - It may lie on another disk: nothing is moved into it from outside, and its trouble keeps nothing from being published.
 - What is not named like this is none of ours and stays where it is.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recorder.journal.durable import sync_folder
+from recorder.journal.durable import move, sync_folder
 from recorder.render import aside
 from recorder.render.publish import PublishError
 from recorder.render.torn import first_record
@@ -70,10 +70,10 @@ def archive(root: Path, number: int, content: bytes) -> bool:
         return True
     day = dt.datetime.fromtimestamp(record.ts // 1_000_000, dt.UTC).date()
     try:
-        held = _held(root, number)
+        held = [one for one in _held(root, number) if _reads(root, one)]
         if not held:
             _put(root / "archive", _name(day, number), content)
-        return all(_holds(one, content) for one in held)
+        return all(one.content() == content for one in held)
     except OSError as error:
         said = f"{root}/archive: cannot take segment {number}, which stays in the journal: {error}"
         raise NotArchivedError(said) from None
@@ -81,7 +81,7 @@ def archive(root: Path, number: int, content: bytes) -> bool:
 
 def archived(root: Path) -> list[Archived]:
     """What the archive holds, by number."""
-    found = (Archived(path) for path in (root / "archive").glob(f"date=*/*{_SUFFIX}") if _is_ours(path))
+    found = (Archived(path) for path in (root / "archive").glob(f"date=*/*{_SUFFIX}") if is_ours(path))
     return sorted(found, key=lambda one: one.number)
 
 
@@ -90,7 +90,8 @@ def _name(day: dt.date, number: int) -> Path:
     return Path(f"date={day.isoformat()}", f"{number:08d}{_SUFFIX}")
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Whether a file is named as this module names them, its folder too."""
     one = Archived(path)
     with contextlib.suppress(ValueError):  # no number, no day
         return Path(*path.parts[-2:]) == _name(one.day, one.number)
@@ -100,14 +101,17 @@ def _is_ours(path: Path) -> bool:
 def _held(root: Path, number: int) -> list[Archived]:
     """What there is of a number: once, unless a person or another clock put it under two days."""
     paths = (root / "archive").glob(f"date=*/{number:08d}{_SUFFIX}")
-    return [Archived(path) for path in paths if _is_ours(path)]
+    return [Archived(path) for path in paths if is_ours(path)]
 
 
-def _holds(one: Archived, content: bytes) -> bool:
+def _reads(root: Path, one: Archived) -> bool:
+    """Whether an archived segment does; one that does not is set aside, for here come its bytes once more."""
     try:
-        return one.content() == content
+        one.content()
     except OSError:
+        move(one.path, root / "set-aside" / "archive" / one.path.parent.name)
         return False
+    return True
 
 
 def _put(home: Path, name: Path, content: bytes) -> None:

@@ -67,11 +67,13 @@ def _explain(damaged: list[File], missing: Missing) -> bool:
 
 def _rows(file: File) -> int:
     """How many numbered rows it had, as far as it can still tell."""
+    if file.table not in schema.SEQUENCED:
+        return 0
     try:
         with pq.ParquetFile(file.path) as parquet:
-            return int(parquet.metadata.num_rows) if file.table in schema.SEQUENCED else 0
-    except (OSError, pa.ArrowInvalid):
-        return 0
+            return int(parquet.metadata.num_rows)
+    except (OSError, ValueError):  # its name still says between which numbers they lay
+        return file.last_seq - file.first_seq + 1
 
 
 def _damaged(root: Path, progress: Progress) -> Iterator[File]:
@@ -91,7 +93,7 @@ def _is_whole(file: File) -> bool:
             version = int((parquet.metadata.metadata or {}).get(b"ib-recorder.format", 1))
         for _ in batches(file.path) if file.crc is None else ():
             pass
-    except pa.ArrowInvalid:
+    except ValueError:  # Arrow's own too
         return False
     except OSError as error:
         if error.errno not in _BAD_BYTES:
@@ -144,7 +146,7 @@ def _restore(root: Path, wanted: _Wanted, done: Mended) -> list[Run]:
     """Publish what the archive and the segments that were set aside hold; returns what those that are whole held."""
     there = {table: {identity(table, row) for row in rows_of(root, table)} for table in wanted.untold}
     held = []
-    for _, segment in rendered(sources(root, folder.load(root).next_seq), wanted.places):
+    for _, segment in rendered(sources(root, folder.load(root)), wanted.places):
         tables = {
             name: _only(table, wanted.of(name))
             for name, table in segment.tables.items()

@@ -151,8 +151,13 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Rec
     Raises:
         OSError, pa.ArrowInvalid: it does not read.
     """
-    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
-        yield from file.iter_batches(columns=None if columns is None else list(columns))
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            if lacking := set(columns or ()) - set(file.schema_arrow.names):
+                raise pa.ArrowInvalid(f"it has no column {min(lacking)!r}")
+            yield from file.iter_batches(columns=None if columns is None else list(columns))
+    except UnicodeDecodeError as error:  # a flipped bit in its footer
+        raise pa.ArrowInvalid(str(error)) from None
 
 
 def times(root: Path, wanted: Iterable[int]) -> dict[int, int]:

@@ -52,10 +52,15 @@ def _files(root: Path, day: dt.date, next_seq: int) -> Iterator[File]:
     for table in sorted(schema.SEQUENCED):
         folder = partition.folder(root, table, day)
         found = partition.in_folder(folder) if folder.is_dir() else []
-        beyond = [file for file in found if file.last_seq >= next_seq]
+        beyond = [file for file in found if file.last_seq >= next_seq and _is_ours(file)]
         if beyond:
             make_durable(folder)  # whoever was killed after placing it may not have come this far
         yield from beyond
+
+
+def _is_ours(file: File) -> bool:
+    """Whether it is named as we name files, and not only so that it can be read as one of them."""
+    return file.path.name.startswith(partition.stem(file.first_seq, file.last_seq))
 
 
 def _rows(root: Path, file: File) -> set[Row]:

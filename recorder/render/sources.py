@@ -1,10 +1,11 @@
-"""Where rows can be had from once more: the segments of the archive, and those that were set aside."""
+"""Where rows can be had from once more: segments of the archive, set aside, and waiting to be archived."""
 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder.journal.folder import Checkpoint, number, segments
 from recorder.journal.format import NotASegmentError
 from recorder.journal.state import State
 from recorder.render.archive import archived, decompressed
@@ -40,18 +41,19 @@ class Source:
         return _content(self.path)
 
 
-def sources(root: Path, next_seq: int) -> list[Source]:
+def sources(root: Path, checkpoint: Checkpoint) -> list[Source]:
     """All there are, by number; one that does not read is none."""
-    paths = {one.number: one.path for one in archived(root)}
-    aside = (path for path in (root / "journal" / "set-aside").glob("*.journal") if path.stem.isdecimal())
-    paths |= {int(path.stem): path for path in aside if int(path.stem) not in paths}
+    aside = [path for path in (root / "journal" / "set-aside").glob("*.journal") if path.stem.isdecimal()]
+    published = [path for path in segments(root) if number(path) < checkpoint.next_segment]
+    paths = {number(path): path for path in (*published, *aside)}
+    paths |= {one.number: one.path for one in archived(root)}
     firsts = []
-    for number, path in sorted(paths.items()):
+    for at, path in sorted(paths.items()):
         with contextlib.suppress(OSError, NotASegmentError):
             record = first_record(_content(path))
             if record is not None:
-                firsts.append((path, number, record.seq, record.kind == "S"))
-    ends = [*(first for _, _, first, _ in firsts), next_seq][1:]
+                firsts.append((path, at, record.seq, record.kind == "S"))
+    ends = [*(first for _, _, first, _ in firsts), checkpoint.next_seq][1:]
     return [Source(*one[:3], end, one[3]) for one, end in zip(firsts, ends, strict=False)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recorder import schema
-from recorder.journal.folder import segments
+from recorder.journal.folder import waiting
 from recorder.journal.format import NotASegmentError
 from recorder.render.tables import Rendered, plain, render
 
@@ -49,7 +49,7 @@ class Tail:
 def unrendered(root: Path) -> list[Tail]:
     """The segments as they are now, oldest first. One that is published and gone meanwhile is left out."""
     contents = []
-    for path in segments(root):
+    for path in waiting(root):
         try:
             contents.append(path.read_bytes())
         except FileNotFoundError:

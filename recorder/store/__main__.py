@@ -26,9 +26,9 @@ def main() -> int:
     failed = False
     try:
         for done in _nightly(options):
-            if isinstance(done, Left) and done.kind == "failed":
+            if isinstance(done, str):
                 failed = True
-                sys.stderr.write(f"{done.table} {done.day}: {done.reason}\n")
+                sys.stderr.write(f"{done}\n")
             else:
                 sys.stdout.write(json.dumps(_line(done)) + "\n")
                 sys.stdout.flush()
@@ -38,11 +38,17 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _nightly(options: argparse.Namespace) -> Iterator[Compacted | Left | Gone]:
-    yield from retain(options.root, options.retain_days, options.archive_days).gone  # first what makes room
+def _nightly(options: argparse.Namespace) -> Iterator[Compacted | Left | Gone | str]:
+    """What became of each day; a text is what failed."""
+    found = retain(options.root, options.retain_days, options.archive_days)  # first what makes room
+    yield from found.gone
+    if found.uncounted:
+        yield f"no old day of ticks was deleted: {found.uncounted}"
     for done in compact(options.root, limits=Limits(linger=options.linger)):
-        if not (isinstance(done, Left) and done.kind == "waits"):
+        if not isinstance(done, Left) or done.kind == "cannot":
             yield done
+        elif done.kind == "failed":
+            yield f"{done.table} {done.day}: {done.reason}"
 
 
 def _line(done: Compacted | Left | Gone) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def horizon(root: Path) -> Horizon:
     Raises:
         NotARecordingError: ``root`` is none.
     """
-    begun = (_begins(path) for path in folder.segments(root))
+    begun = (_begins(path) for path in folder.waiting(root))
     return Horizon(min((day for day in begun if day), default=date.max), folder.load(root).next_seq)
 
 
@@ -97,11 +97,12 @@ def dates(root: Path, table: str) -> list[date]:
 
 
 def _dated(name: str) -> date | None:
-    """The day of a folder ``date=2026-11-22``; None: it is no such folder."""
+    """The day of a folder ``date=2026-11-22``; None: it is no such folder, nor is one of another ISO form."""
     try:
-        return date.fromisoformat(name[len(_PREFIX) :]) if name.startswith(_PREFIX) else None
+        found = date.fromisoformat(name.removeprefix(_PREFIX))
     except ValueError:
         return None
+    return found if name == f"{_PREFIX}{found.isoformat()}" else None
 
 
 def scattered(root: Path, tables: Iterable[str] = schema.TABLES) -> Iterator[Day]:

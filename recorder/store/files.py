@@ -55,7 +55,7 @@ def pieces(path: Path, table: str, columns: list[str] | None = None) -> Iterator
             for group in range(file.num_row_groups):
                 for rows in _parts(file, group, columns):
                     yield shaped(rows, wanted)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:  # a footer's texts may be no UTF-8
         raise DamagedFileError(f"{path}: damaged: {error}") from error
     except OSError as error:
         raise _damage(error, path) from error

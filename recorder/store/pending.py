@@ -71,6 +71,8 @@ def roll_forward(root: Path) -> bool:
     if not word.exists():
         return False
     with rendering(root):
+        if not word.exists():  # whoever came first has done it
+            return False
         for swap in json.loads(word.read_bytes()):
             _swap(root, Swap(**swap))
         word.unlink()

@@ -13,10 +13,11 @@ Rules:
   many later ones hold anything. Who records on one day a month keeps more than was asked for, and never less; on the
   disk there are no more days than where every day is recorded.
 - Never a file that is none of the recording's: it stays, and its folder with it.
-- How many rows remain below the numbers that may be gone is counted before anything goes (``remaining``).
+- How many rows remain below the numbers that may be gone is counted before anything goes (``remaining``). Where a file
+  does not read nobody can count, and no day of the tables goes: what was known to be lost would be forgotten with it.
 """
 
-import re
+import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -28,16 +29,15 @@ from recorder import partition, schema
 from recorder.journal import folder
 from recorder.journal.durable import sync_folder
 from recorder.journal.lock import rendering
+from recorder.render.archive import is_ours
 from recorder.store.days import Day, dates, horizon, look
 from recorder.store.pending import roll_forward
-from recorder.store.remaining import rows_to_remain
+from recorder.store.remaining import GOING, NotCountedError, rows_to_remain, say_what_goes
 from recorder.store.room import with_room
 from recorder.store.swap import clear, holding, staging
 
 ARCHIVE = "archive"
 """What the journal's archive is called where tables are named."""
-
-_ARCHIVED = re.compile(r"\d+\.journal\.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Plan:
         spared: days that are old enough by the clock, and stay because they are among the newest that are recorded.
         kept_from: the first day that is kept; None: of the tables nothing goes.
         kept_seq: numbers below it may be gone.
+        uncounted: why no day of the tables went, although some were to.
     """
 
     gone: list[Gone]
@@ -69,6 +70,7 @@ class Plan:
     spared: list[date]
     kept_from: date | None
     kept_seq: int
+    uncounted: str | None = None
 
     @property
     def bytes(self) -> int:
@@ -132,7 +134,7 @@ def retain(
         for gone in found.gone:
             if gone.table == ARCHIVE:
                 _delete(gone)
-        is_uncounted = known.kept_seq > 1 and known.kept_rows is None
+        is_uncounted = (known.kept_seq > 1 and known.kept_rows is None) or (root / GOING).exists()
         if found.kept_from is not None or is_uncounted:
             found = with_room(root, partial(_let_go, root, again, found))
     return found
@@ -144,10 +146,16 @@ def _let_go(root: Path, again: Callable[[], Plan], found: Plan) -> Plan:
     with staging(root) as area:
         with rendering(root):
             found = again()
-            _remember(root, found)
+            found = replace(found, gone=[gone for gone in found.gone if gone.table != ARCHIVE])
+            try:
+                _remember(root, found)
+            except NotCountedError as error:
+                why = str(error) if found.gone else None
+                return replace(found, gone=archived, kept_from=None, kept_seq=1, uncounted=why)
             for gone in found.gone:
                 _take_away(gone, area / "old")
         clear(root, area / "old")
+        (root / GOING).unlink(missing_ok=True)
     return replace(found, gone=[*found.gone, *archived])
 
 
@@ -156,17 +164,31 @@ def _delete(gone: Gone) -> None:
     for path in gone.files:
         path.unlink(missing_ok=True)
     if not gone.foreign:
-        gone.folder.rmdir()
+        _remove_empty(gone.folder)
     sync_folder(gone.folder.parent)
 
 
+def _remove_empty(where: Path) -> None:
+    """Remove a folder, unless something came to it meanwhile: the renderer archives segments of any day."""
+    try:
+        where.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+
+
 def _remember(root: Path, found: Plan) -> None:
-    """Say what is no longer there, and how much remains, before it is gone."""
+    """Say what is no longer there, and how much remains, before it is gone.
+
+    Raises:
+        NotCountedError: nobody can count what remains; nothing was said.
+    """
     checkpoint = folder.load(root)
     kept_seq = max(checkpoint.kept_seq, found.kept_seq)
     going = {path for gone in found.gone for path in gone.files}
-    checkpoint.kept_rows = rows_to_remain(root, checkpoint, kept_seq, going)
-    checkpoint.kept_seq = kept_seq
+    rows = rows_to_remain(root, checkpoint, kept_seq, going)
+    say_what_goes(root, checkpoint, (kept_seq, rows), going)
+    checkpoint.kept_seq, checkpoint.kept_rows = kept_seq, rows
     if found.kept_from is not None:
         checkpoint.kept_from = max(checkpoint.kept_from or "", found.kept_from.isoformat())
     folder.save(root, checkpoint)
@@ -193,7 +215,7 @@ def _recorded(root: Path, today: date) -> list[date]:
 
 def _holds_anything(where: Path) -> bool:
     """Whether a day's folder holds any file of the recording's."""
-    return any(partition.parse(path) or _ARCHIVED.fullmatch(path.name) for path in where.iterdir())
+    return any(partition.parse(path) or is_ours(path) for path in where.iterdir())
 
 
 def _first_kept(recorded: list[date], today: date, days: int | None) -> date:
@@ -237,7 +259,7 @@ def _archived(root: Path, kept_from: date) -> Iterator[Gone]:
     for day in dates(root, ARCHIVE):
         where = root / ARCHIVE / f"date={day}"
         names = sorted(path.name for path in where.iterdir()) if day < kept_from else []
-        ours = tuple(where / name for name in names if _ARCHIVED.fullmatch(name))
-        foreign = tuple(name for name in names if not _ARCHIVED.fullmatch(name))
+        ours = tuple(where / name for name in names if is_ours(where / name))
+        foreign = tuple(name for name in names if not is_ours(where / name))
         if ours:
             yield Gone(ARCHIVE, day, where, ours, sum(path.stat().st_size for path in ours), foreign)

@@ -69,11 +69,12 @@ def read(
     try:
         _refuse_other_bytes(file)
         verdict.flaws += _misplaced(file)
-        yield from batches(file.path, None if file.crc is None else columns)
+        for batch in batches(file.path, None if file.crc is None else columns):
+            yield batch if columns is None else batch.select(columns)
         progress(file.path.stat().st_size)
     except FileNotFoundError as error:
         raise VanishedError(str(error)) from error
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError, KeyError) as error:  # Arrow's own are of these
         verdict.flaws.append(Flaw("unreadable", f"{file.path}: {error}"))
     verdict.files += 1
 

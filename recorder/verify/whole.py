@@ -77,6 +77,8 @@ class _Reading:
         ]
         verdict.flaws += kept.set_aside(self._root)
         verdict.notes += kept.notes(self._root)
+        if folder.load(self._root).kept_seq != self._checkpoint.kept_seq:
+            raise VanishedError("retention took days while they were read")
         return verdict
 
     def _is_published(self, file: File) -> bool:

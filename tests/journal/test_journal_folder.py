@@ -89,7 +89,6 @@ GOOD = {"format": 1, "next_seq": 1, "next_segment": 1, "last_ts": 0, "state": St
         b'"text"',
         json.dumps(GOOD).encode()[:40],
         json.dumps(GOOD | {"format": "1"}).encode(),
-        json.dumps(GOOD | {"colour": "red"}).encode(),
         json.dumps(GOOD | {"state": []}).encode(),
         json.dumps(GOOD | {"state": State().snapshot() | {"requests": []}}).encode(),
         json.dumps(GOOD | {"state": State().snapshot() | {"requests": {"x": {}}}}).encode(),
@@ -101,6 +100,12 @@ def test_a_checkpoint_that_cannot_be_read_is_named(root, content):
     (root / "recording.json").write_bytes(content)
     with pytest.raises(NotARecordingError, match=r"recording\.json: cannot be read"):
         folder.load(root)
+
+
+def test_what_a_later_version_of_the_same_format_says_besides_is_left_alone(root):
+    folder.create(root)
+    (root / "recording.json").write_text(json.dumps(GOOD | {"colour": "red"}))
+    assert folder.load(root) == Checkpoint()
 
 
 def test_a_recording_of_a_newer_format_asks_for_an_update(root):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from recorder.journal.format import HEADER_SIZE, scan
 from recorder.render import recover, resume
 from recorder.render.archive import NotArchivedError, archived
 from recorder.render.mend import mend
+from recorder.render.unrendered import unrendered
+from recorder.store.days import horizon
 from recorder.verify import verify
 
 ELSEWHERE = Path("/dev/shm")
@@ -85,6 +88,21 @@ def test_the_command_mends_and_then_says_that_the_archive_is_not_there(root, tmp
     assert (1, 1) == (code, len(errors.splitlines()))
     assert "cannot take segment 1, which stays in the journal" in errors
     assert output.startswith("3 segments: ")
+
+
+def test_what_waits_for_the_archive_alone_is_no_tail_and_mends_what_is_damaged(root, tmp_path):
+    tape = whole_tape(3)
+    archiving(root, tape)
+    (root / "archive").symlink_to(tmp_path / "unplugged")
+    with pytest.raises(NotArchivedError):
+        list(recover(root))
+    assert [] == unrendered(root)
+    assert date.max == horizon(root).first
+    largest = max(root.glob("level1/date=*/*"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-100])
+    assert {"unreadable", "missing"} == {flaw.kind for flaw in verify(root).flaws}
+    done = mend(root)
+    assert (0, tape.tables()) == (done.lost, recorded(root))
 
 
 def test_a_segment_that_was_published_is_not_read_again_at_every_flush(root, tmp_path):
@@ -194,15 +212,17 @@ def test_half_of_an_old_segment_does_not_take_the_place_of_the_whole_one(root):
     assert whole(root, tape)
 
 
-def test_an_archived_segment_that_does_not_read_is_not_replaced_either(root):
+def test_an_archived_segment_that_does_not_read_is_kept_aside_where_its_bytes_come_again(root):
     list(recover(archiving(root, whole_tape(10))))
     one = archived(root)[1]
     content = one.content()
     one.path.write_bytes(b"not to be read")
     folder.segment_path(root, 2).write_bytes(content)
     list(recover(root))
-    assert b"not to be read" == one.path.read_bytes()
-    assert content == (root / "journal" / "set-aside" / "00000002-copy.journal").read_bytes()
+    assert content == archived(root)[1].content()
+    (kept,) = (root / "set-aside" / "archive").rglob("*.zst")
+    assert b"not to be read" == kept.read_bytes()
+    assert [] == folder.segments(root)
 
 
 def test_a_segment_that_is_archived_already_goes(root):

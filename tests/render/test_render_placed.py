@@ -6,6 +6,7 @@ import io
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rendered import recorded, whole_tape, written
@@ -113,6 +114,21 @@ def test_rows_of_others_under_the_same_numbers_hide_none(root):
     found = recorded(root)
     assert right == {**found, "quotes": [row for row in found["quotes"] if row["symbol"] != "THEIRS"]}
     assert ["twice"] == [flaw.kind for flaw in verify(root).flaws]
+
+
+@pytest.mark.parametrize("content", [b"my notes", None])
+def test_a_foreign_file_that_could_be_one_by_its_name_keeps_nothing_from_being_published(root, content):
+    tape = whole_tape(3)
+    written(root, tape)
+    theirs = root / "level1" / f"date={DAY}" / "20261122-20261123.parquet"
+    theirs.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"close": [1.0]}), theirs) if content is None else theirs.write_bytes(content)
+    before = theirs.read_bytes()
+    list(recover(root))
+    assert (before, []) == (theirs.read_bytes(), folder.segments(root))
+    assert "unreadable" in {flaw.kind for flaw in verify(root).flaws}
+    theirs.unlink()
+    assert tape.tables() == recorded(root)
 
 
 def plain(seq):

@@ -162,6 +162,48 @@ def test_a_file_that_is_called_like_a_day_is_none_of_ours(root):
     assert [] == partition.listed(root, "bars")
 
 
+@pytest.mark.parametrize("name", ["date=20200101", "date=2020-W01-1"])
+def test_a_folder_that_is_called_like_a_day_in_another_way_is_none_of_ours(root, name):
+    filled(root)
+    for table in ("level1", "archive"):
+        (root / table / name).mkdir(parents=True)
+    assert [] == retain(root, 5, 5, TODAY).gone
+    assert (0, 2) == (nightly(root, "--linger", "0")[0], len(list(root.glob(f"*/{name}"))))
+
+
+def test_a_segment_that_comes_to_an_archived_day_while_it_goes_stays(root, monkeypatch):
+    filled(root)
+    where = archived(root, back(5), "00000001.journal.zst")
+    unlink = type(where).unlink
+
+    def unlinked(path, missing_ok=False):
+        unlink(path, missing_ok=missing_ok)
+        if path.name == "00000001.journal.zst":
+            (where / "00000002.journal.zst").write_bytes(b"x")
+
+    monkeypatch.setattr(type(where), "unlink", unlinked)
+    found = retain(root, 3, 3, TODAY)
+    assert ["00000002.journal.zst"] == names(where)
+    assert 1 == sum(1 for gone in found.gone if gone.table == "archive")
+    assert [f"date={back(n)}" for n in (3, 2, 1)] == names(root / "level1")
+
+
+def test_a_footer_that_is_no_text_fails_its_day_and_no_other(root):
+    """Of format 1, for there no checksum speaks before the footer does."""
+    for day in (DAY, DAY + timedelta(1)):
+        for seq in (1, 2):
+            put(root, "level1", [tick(seq, day=day)], day)
+    path = files(root)[0]
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    content[content.index(b"price", -int.from_bytes(content[-8:-4], "little") - 8)] ^= 0x80
+    (path.parent / f"{1:019d}-{1:019d}.parquet").write_bytes(content)
+    returned, done, errors = nightly(root, "--linger", "0")
+    assert (1, [str(DAY + timedelta(1))]) == (returned, [one["day"] for one in done])
+    assert f"level1 {DAY}: " in errors
+    assert (1, True) == (len(errors.splitlines()), "damaged: 'utf-8' codec" in errors)
+
+
 def test_what_cannot_be_finished_here_is_one_line(root):
     """A folder and one within it: no kernel exchanges these."""
     word = {"folder": "staging", "before": ["from-archive", "from-archive.json"], "after": ["never.parquet"]}
@@ -180,13 +222,13 @@ def test_a_foreign_file_stays_where_it_is(root):
     filled(root)
     foreign = partition.folder(root, "level1", back(5)) / "notes.txt"
     foreign.write_text("mine")
-    aside = archived(root, back(5), "00000001.journal.zst", "what.zst")
+    aside = archived(root, back(5), "00000001.journal.zst", "1.journal.zst")
     found = retain(root, 3, 3, TODAY)
-    assert {("level1", ("notes.txt",)), ("archive", ("what.zst",))} == {
+    assert {("level1", ("notes.txt",)), ("archive", ("1.journal.zst",))} == {
         (gone.table, gone.foreign) for gone in found.gone if gone.foreign
     }
     assert ["notes.txt"] == names(foreign.parent)
-    assert ["what.zst"] == names(aside)
+    assert ["1.journal.zst"] == names(aside)
     assert [] == retain(root, 3, 3, TODAY).gone
 
 
