@@ -21,7 +21,7 @@ test-parts: $(READY)
 
 # A night of 500 faults and 1,000 kills, beside every fault and every kill at every call: three quarters of an hour.
 soak: $(READY)
-	$(MAKE) --no-print-directory -j2 -Oline soak-kills soak-faults
+	$(MAKE) --no-print-directory -j2 soak-kills soak-faults
 
 soak-kills: $(READY)
 	$(BIN)/pytest -m soak -s tests/whole tests/store/test_store_kill_nine.py

@@ -9,7 +9,7 @@ Rules:
 import contextlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -105,6 +105,19 @@ def in_folder(partition: Path) -> list[File]:
     """
     found = (parse(path) for path in partition.iterdir())
     return sorted((file for file in found if file is not None), key=lambda file: file.first_seq)
+
+
+def reached(files: Iterable[File]) -> int:
+    """The greatest number that files speak of; only those count that are named as we name them, with every digit."""
+    ours = (file for file in files if file.kind != DAMAGED)
+    named = (file.last_seq for file in ours if file.path.name.startswith(stem(file.first_seq, file.last_seq)))
+    return max(named, default=0)
+
+
+def everywhere(root: Path) -> Iterator[File]:
+    """The files of all tables."""
+    found = (parse(path) for path in root.glob("*/date=*/*.parquet"))
+    return (file for file in found if file is not None)
 
 
 def checksum(path: Path) -> int:

@@ -81,7 +81,7 @@ class Hole:
         """Its streams in words."""
         if len(self.of) <= _FEW:
             return ", ".join(" ".join(one) for one in self.of)
-        return f"{len(self.of)} streams of {counted(len({symbol for symbol, _ in self.of}), 'line')}"
+        return f"{len(set(self.of))} streams of {counted(len({symbol for symbol, _ in self.of}), 'line')}"
 
 
 @dataclass(frozen=True, slots=True)

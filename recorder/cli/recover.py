@@ -13,6 +13,7 @@ from recorder.cli.errors import FAILED, WrongOptionError
 from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.journal.lock import locked, rendering
+from recorder.partition import everywhere, reached
 from recorder.render import Recovered
 from recorder.render import recover as recover_segments
 from recorder.render.archive import Archived, NotArchivedError, archived
@@ -34,6 +35,7 @@ def recover(root: Path) -> None:
         NotARecordingError, RootInUseError: ``root`` cannot be recovered.
     """
     folder.load(root)
+    folder.complete(root)
     console = Console(soft_wrap=True, highlight=False)
     with _failing(), locked(root), _progress(console) as progress:
         _recover(root, console, progress)
@@ -41,8 +43,8 @@ def recover(root: Path) -> None:
 
 def _recover(root: Path, console: Console, progress: Progress) -> None:
     with rendering(root):
-        for path in folder.heal(root):
-            console.print(f"made again from its copy: {path}")
+        for path in folder.heal(root, reached(everywhere(root))):
+            console.print(f"put right, for it was lost, spoilt, or older than the tables: {path}")
     _finish(root, console)
     waiting = _bar(progress, "recovering", folder.segments(root))
     done: list[Recovered] = []

@@ -35,6 +35,7 @@ from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.lock import locked, rendering
 from recorder.journal.writer import Journal, now
+from recorder.partition import everywhere, reached
 from recorder.session.timing import Timing
 
 _BEAT_SECONDS = 10.0
@@ -86,9 +87,9 @@ def _heal(root: Path) -> None:
     """What was lost of ``recording.json``, from its copy; a full disk keeps nothing from being recorded."""
     try:
         with rendering(root):
-            healed = folder.heal(root)
+            healed = folder.heal(root, reached(everywhere(root)))
         for path in healed:
-            log.warning("made again from its copy", file=str(root / path))
+            log.warning("put right: it was lost, spoilt, or older than the tables", file=str(root / path))
     except OSError as error:
         log.warning("recording.json is not put right; recording with its copy", reason=str(error))
 

@@ -97,10 +97,15 @@ def create(root: Path) -> Checkpoint:
         _refuse_foreign(root)
         (root / "journal").mkdir(parents=True, exist_ok=True)
         save(root, Checkpoint())
+    complete(root)
+    return load(root)
+
+
+def complete(root: Path) -> None:
+    """Make the folders that somebody has deleted."""
     for name in ("journal", "staging"):
         (root / name).mkdir(exist_ok=True)
     sync_folder(root)
-    return load(root)
 
 
 def adopt(root: Path, *, archive: bool) -> None:
@@ -115,16 +120,27 @@ def adopt(root: Path, *, archive: bool) -> None:
         save(root, checkpoint)
 
 
-def heal(root: Path) -> list[Path]:
-    """Put right ``recording.json`` where it, or its copy, is lost or spoilt; returns which, relative to the root.
+def heal(root: Path, reached: int = 0) -> list[Path]:
+    """Put right ``recording.json`` where it, or its copy, is lost, spoilt, or older than the tables.
 
-    To be called by who holds the root, while nobody renders it. What cannot be read is kept in ``set-aside``.
+    To be called by who holds the root, while nobody renders it. What was there is kept in ``set-aside``.
+
+    Args:
+        root: the recording.
+        reached: the greatest number in the tables: none up to it is given again.
+
+    Returns:
+        Which of the two, relative to the root.
 
     Raises:
         NotARecordingError: neither of the two can be read.
         OSError: the disk refused; the one that can be read is as it was.
     """
     checkpoint, ill = load(root), stated.spoilt(root)
+    if reached >= checkpoint.next_seq and not waiting(root):
+        checkpoint.next_seq = reached + 1
+        checkpoint.next_segment = max(checkpoint.next_segment, _archived(root) + 1)
+        ill = [stated.FIRST]
     for path in ill:
         if (root / path).exists():
             move(root / path, root / "set-aside", "-".join(path.parts))
@@ -183,6 +199,12 @@ def save(root: Path, checkpoint: Checkpoint) -> None:
             "kept_rows": checkpoint.kept_rows,
         },
     )
+
+
+def _archived(root: Path) -> int:
+    """The greatest number of a segment in the archive."""
+    names = (path.name.partition(".")[0] for path in (root / "archive").glob("date=*/*.journal.zst"))
+    return max((int(name) for name in names if _NUMBER.fullmatch(name)), default=0)
 
 
 def _stated(root: Path) -> stated.Stated:

@@ -2,7 +2,8 @@
 
 Rules:
 - Each states the checksum of what else it says; a file of before checksums has none, and is believed.
-- The copy, in ``journal``, is written behind the first, and read where that is lost or spoilt.
+- The copy, in ``journal``, is written behind the first, and read where that is lost, spoilt, or an older one that
+  somebody put back.
 - Both are replaced as a whole, durably, before anything relies on what they say.
 """
 
@@ -29,15 +30,17 @@ def read(root: Path) -> Stated:
     Raises:
         NothingStatedError: neither file can be read.
     """
-    problem = None
+    found, problem = [], None
     for path in (FIRST, COPY):
         try:
-            return _read(root / path)
+            found.append(_read(root / path))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (ValueError, OSError) as error:
             problem = problem or f"{root / path}: cannot be read ({error}), and there is no whole copy"
-    raise NothingStatedError(problem or none_at(root))
+    if not found:
+        raise NothingStatedError(problem or none_at(root))
+    return max(found, key=_age)
 
 
 def none_at(root: Path) -> str:
@@ -45,13 +48,22 @@ def none_at(root: Path) -> str:
     found = "a file" if root.exists() else "no such folder"
     if root.is_dir():
         found = f"holds {', '.join(sorted(path.name for path in root.iterdir())[:5]) or 'nothing'}"
+    if any(root.glob("*/date=*")):
+        gone = f"holds tables, and neither {FIRST} nor its copy {COPY}, without which nothing can be added"
+        return f"{root}: {gone}; put a backup of the whole root back; recorder.open reads what is there"
     has = f"a recording has {FIRST}, journal/ and a folder a table"
     return f"{root}: not a recording: {found}; {has}; name the folder that storage.root names"
 
 
 def spoilt(root: Path) -> list[Path]:
-    """Those of the two files that are lost or cannot be read, relative to the root."""
-    return [path for path in (FIRST, COPY) if not _is_whole(root, path)]
+    """Those of the two files that are lost, cannot be read or are out of date, relative to the root.
+
+    The copy may be a step behind: a process can be killed between the two.
+    """
+    ill = [path for path in (FIRST, COPY) if not _is_whole(root, path)]
+    if not ill and (root / COPY).exists() and _age(_read(root / FIRST)) < _age(_read(root / COPY)):
+        return [FIRST]
+    return ill
 
 
 def write(root: Path, stated: Stated) -> None:
@@ -74,6 +86,10 @@ def _read(path: Path) -> Stated:
     if checksum not in (None, _checksum(stated)):
         raise ValueError("is not what was written: the checksum is another")
     return stated
+
+
+def _age(stated: Stated) -> tuple[int, ...]:
+    return tuple(int(stated.get(name, 0)) for name in ("format", "next_segment", "next_seq"))
 
 
 def _is_whole(root: Path, path: Path) -> bool:

@@ -36,7 +36,7 @@ def journal(root: Path) -> Iterator[Flaw]:
 def stated(root: Path) -> Iterator[Flaw]:
     """``recording.json`` and its copy."""
     for path in spoilt(root):
-        text = f"{root / path}: lost, or not what was written; recover, or run, makes it again from the other"
+        text = f"{root / path}: lost, spoilt, or older than the other; recover, or run, puts it right"
         yield Flaw("damaged", text)
 
 
@@ -59,7 +59,9 @@ def set_aside(root: Path) -> Iterator[Flaw]:
     segments = (path for path in sorted((root / "journal" / "set-aside").glob("*")) if path.suffix != ".torn")
     files = (path for path in sorted((root / "set-aside").rglob("*")) if path.is_file())
     for path in (*segments, *files):
-        yield Flaw("damaged", f"{path}: holds bytes that could not be read", kept=True)
+        yield Flaw(
+            "damaged", f"{path}: kept for you to look at; move it out of the recording then", kept=True
+        )
 
 
 def notes(root: Path) -> Iterator[Note]:
@@ -70,4 +72,6 @@ def notes(root: Path) -> Iterator[Note]:
     for table in schema.TABLES:
         for path in sorted((root / table).rglob("*")):
             if path.is_file() and (parse(path) is None or path.parent.parent != root / table):
-                yield Note("foreign", f"{path}: none of the recorder's files")
+                yield Note(
+                    "foreign", f"{path}: not the recorder's; who reads the whole folder reads it: move it out"
+                )

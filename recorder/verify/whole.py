@@ -20,7 +20,7 @@ import numpy as np
 from recorder import schema
 from recorder.config.wording import counted
 from recorder.journal import folder
-from recorder.partition import File, listed
+from recorder.partition import File, listed, reached
 from recorder.render import Tail, unrendered
 from recorder.render.numbers import Counts, Lost, numbered_files, portions, size
 from recorder.render.told import Heard
@@ -77,9 +77,21 @@ class _Reading:
         ]
         verdict.flaws += kept.set_aside(self._root)
         verdict.notes += kept.notes(self._root)
+        verdict.flaws += self._behind()
         if folder.load(self._root).kept_seq != self._checkpoint.kept_seq:
             raise VanishedError("retention took days while they were read")
         return verdict
+
+    def _behind(self) -> Iterator[Flaw]:
+        """Numbers that would be given again: somebody has put an old ``recording.json`` back."""
+        last = reached(file for file in numbered_files(self._root) if self._is_published(file))
+        following = self._checkpoint.next_seq
+        if last < following or any(tail.first_seq <= following for tail in self._tails):
+            return
+        if folder.load(self._root).next_seq != following:
+            raise VanishedError("more was published while they were read")
+        text = f"recording.json says that number {following} comes next, and the tables reach {last}"
+        yield Flaw("wrong", f"{text}; recover, or run, puts it right")
 
     def _is_published(self, file: File) -> bool:
         """What the journal holds is read there: the renderer may be publishing it this moment."""

@@ -231,6 +231,16 @@ def test_after_a_clock_was_set_back_nothing_is_negative_and_nothing_overlaps(tap
     assert ["recorded 10:00:10-11:00:30"] == told(db)
 
 
+def test_a_damaged_gap_of_nobody_knows_whom_is_no_line(tape):
+    tape.write("events", [event(1, "11:00:00", "subscribed", "AAPL", "level1")], symbol=None)
+    tape.write(
+        "gaps", [gap("11:00:10", "11:00:20", 3, "damaged") | {"symbol": None, "stream": None}], symbol=None
+    )
+    db = recorder.open(tape.root)
+    assert ["AAPL"] == db.coverage()["symbol"].tolist()
+    assert ["damaged"] == db.gaps()["reason"].tolist()
+
+
 def test_a_day_behind_the_end_of_the_recording_holds_nothing(db):
     found = db.coverage("2026-11-24")
     assert 0 == found[["recorded_seconds", "gap_seconds", "closed_seconds", "missing_seconds"]].sum().sum()

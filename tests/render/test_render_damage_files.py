@@ -198,7 +198,15 @@ def test_the_command_makes_recording_json_again_from_its_copy(kept):
     assert kinds(kept) == {"damaged"}
     code, output, errors = asyncio.run(run("recover", str(kept)))
     assert (code, errors) == (0, "")
-    assert "made again from its copy: recording.json" in output
+    assert "put right, for it was lost, spoilt, or older than the tables: recording.json" in output
+    assert kinds(kept) == set()
+
+
+def test_a_journal_that_is_gone_with_all_it_held_is_made_again(kept):
+    shutil.rmtree(kept / "journal")
+    assert kinds(kept) == {"damaged"}
+    code, _, errors = asyncio.run(run("recover", str(kept)))
+    assert (code, errors) == (0, "")
     assert kinds(kept) == set()
 
 

@@ -209,8 +209,36 @@ def test_a_recording_whose_recording_json_is_lost_or_spoilt_goes_on_as_if_it_wer
     assert set(table(root, "gaps")["reason"]) == {"restart"}
     kept = [flaw.text for flaw in verify(root).flaws]
     assert kept == (
-        [] if lost else [f"{root / 'set-aside' / '-'.join(path.parts)}: holds bytes that could not be read"]
+        []
+        if lost
+        else [
+            f"{root / 'set-aside' / '-'.join(path.parts)}: kept for you to look at; move it out of the recording then"
+        ]
     )
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_an_old_recording_json_that_somebody_puts_back_gives_no_number_twice(tmp_path, both):
+    root = tmp_path / "data"
+
+    async def recorded():
+        async with scripted(one_price) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+
+    asyncio.run(recorded())
+    old = (root / stated.FIRST).read_bytes()
+    asyncio.run(recorded())
+    following = folder.load(root).next_seq
+    for path in (stated.FIRST, stated.COPY) if both else (stated.FIRST,):
+        (root / path).write_bytes(old)
+    assert [flaw.kind for flaw in verify(root).flaws] == ["wrong" if both else "damaged"]
+    asyncio.run(recorded())
+    assert folder.load(root).next_seq > following
+    assert numbers(root) == list(range(1, folder.load(root).next_seq))
+    assert [flaw.text.partition(": ")[0] for flaw in verify(root).flaws] == [
+        str(root / "set-aside" / "recording.json")
+    ]
 
 
 def test_what_cannot_be_written_out_is_exit_1_and_stays_in_the_journal(tmp_path):

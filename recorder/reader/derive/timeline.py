@@ -100,7 +100,8 @@ def accounts(events: pa.Table, gaps: pa.Table, instruments: pa.Table, window: St
     lost = _closed_gaps(gaps)
     closed = _closed_hours(instruments, window)
     found = {}
-    for key in sorted({*told.recorded, *told.opened, *lost}):
+    known = {key for key in (*told.recorded, *told.opened, *lost) if None not in key}
+    for key in sorted(known):  # a damaged gap of nobody knows whom is in none
         missing = (gap.clipped(window) for gap in told.wanted(key, lost[key]))
         cut = sorted((gap for gap in missing if gap), key=lambda gap: gap.begin)
         live = without(within(told.received(key), *window), merged((gap.begin, gap.end) for gap in cut))
