@@ -65,10 +65,9 @@ def main(out: str, config: str | None = None) -> None:
     if config is None:
         asyncio.run(_until_stopped())
     else:
-        from recorder.config import load  # noqa: PLC0415 - an idle loop does without
-        from recorder.daemon.run import run  # noqa: PLC0415
+        from recorder.daemon.run import run  # noqa: PLC0415 - an idle loop does without
 
-        run(load(Path(config)))
+        run(Path(config))
     probe.save(Path(out))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 _SAMPLE_SECONDS = 0.25
+_PATIENCE_SECONDS = 300
 
 
 class FailedRunError(RuntimeError):
@@ -30,7 +31,15 @@ class Sender:
         self.port = int(self.wait("listening")["port"])
 
     def wait(self, event: str) -> dict[str, Any]:
+        """What it says of an event, the next that is due.
+
+        Raises:
+            FailedRunError: it says something else, or nothing for ``_PATIENCE_SECONDS``: whoever listens has ended.
+        """
+        patience = threading.Timer(_PATIENCE_SECONDS, self._process.kill)
+        patience.start()
         line = self._process.stdout.readline()
+        patience.cancel()
         if not line or (told := json.loads(line))["event"] != event:
             raise FailedRunError(f"the sender said {line!r}, {event!r} was due")
         return told
