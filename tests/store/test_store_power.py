@@ -218,7 +218,7 @@ PUBLISHING = {
         lambda trace: earlier(trace, drop_segment, replace_first), "numbers",
     ),
     "the checkpoint is never synced": (lambda trace: without(trace, sync_checkpoint), "refused"),
-    "the checkpoint's name is never synced": (lambda trace: without_last(trace, sync_root), "numbers"),
+    "the checkpoint's name is never synced": (lambda trace: without_last(trace, sync_root), "flaw: damaged"),
     "the checkpoint is in place before it is synced": (
         lambda trace: earlier(trace, replace_checkpoint, sync_checkpoint), "refused",
     ),
