@@ -48,6 +48,11 @@ class File:
     crc: int | None = None
 
     @property
+    def is_named_by_us(self) -> bool:
+        """Whether its name has every digit that ours have, and can not only be read as one of them."""
+        return self.path.name.startswith(stem(self.first_seq, self.last_seq))
+
+    @property
     def is_intact(self) -> bool:
         """Whether its bytes are those that were published; of a file of format 1 nobody can say, so yes.
 
@@ -108,10 +113,9 @@ def in_folder(partition: Path) -> list[File]:
 
 
 def reached(files: Iterable[File]) -> int:
-    """The greatest number that files speak of; only those count that are named as we name them, with every digit."""
-    ours = (file for file in files if file.kind != DAMAGED)
-    named = (file.last_seq for file in ours if file.path.name.startswith(stem(file.first_seq, file.last_seq)))
-    return max(named, default=0)
+    """The greatest number that files of rows speak of; only those count that are named by us."""
+    ours = (file for file in files if file.is_named_by_us and file.kind != DAMAGED)
+    return max((file.last_seq for file in ours), default=0)
 
 
 def everywhere(root: Path) -> Iterator[File]:

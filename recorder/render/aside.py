@@ -3,17 +3,29 @@
 Rule: bytes that could not be read today may be read by someone tomorrow. They are moved, never deleted.
 """
 
+import errno
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from recorder import schema
 from recorder.journal.durable import move
-from recorder.partition import COMPACTED
+from recorder.partition import COMPACTED, File
 
 _STAGED = re.compile(
     rf"(?:{'|'.join(schema.TABLES)})-\d{{19}}-\d{{19}}(?:-(?!{COMPACTED}\b)[a-z]+)?\.parquet"
 )
+
+
+BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
+"""What reading damaged bytes ends in; None: Arrow's own, of bytes that do not decompress."""
+
+
+def keep_file(root: Path, file: File) -> File:
+    """Keep a damaged file of a table; returns it where it lies now."""
+    place = root / "set-aside" / file.table / file.path.parent.name
+    return replace(file, path=move(file.path, place))
 
 
 def keep(root: Path, path: Path, why: str = "") -> None:

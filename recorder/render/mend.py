@@ -8,9 +8,7 @@ Rules:
 - Runs behind the renderer, under its lock: every number below the checkpoint's is in a table, or missing.
 """
 
-import errno
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,10 +18,10 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal import folder
-from recorder.journal.durable import move
 from recorder.journal.folder import FORMAT, NotARecordingError
 from recorder.journal.lock import rendering
 from recorder.partition import File, listed
+from recorder.render.aside import BAD_BYTES, keep_file
 from recorder.render.damage import Run
 from recorder.render.missing import Missing, rows_of
 from recorder.render.numbers import batches
@@ -45,7 +43,7 @@ def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
         PublishError, OSError: a file could not be published.
     """
     with rendering(root):
-        damaged = [_moved(root, file) for file in list(_damaged(root, progress))]
+        damaged = [keep_file(root, file) for file in list(_damaged(root, progress))]
         done = Mended(moved=[file.path for file in damaged])
         at_first = Missing(root)
         wanted = _Wanted(at_first, damaged)
@@ -96,7 +94,7 @@ def _is_whole(file: File) -> bool:
     except ValueError:  # Arrow's own too
         return False
     except OSError as error:
-        if error.errno not in _BAD_BYTES:
+        if error.errno not in BAD_BYTES:
             raise  # no permission, no descriptors: nothing is known of the file
         return False
     if version > FORMAT:
@@ -104,14 +102,6 @@ def _is_whole(file: File) -> bool:
             f"{file.path}: of format {version}; this version reads up to {FORMAT}: update"
         )
     return True
-
-
-def _moved(root: Path, file: File) -> File:
-    place = root / "set-aside" / file.table / file.path.parent.name
-    return replace(file, path=move(file.path, place))
-
-
-_BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
 class _Wanted:

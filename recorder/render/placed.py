@@ -8,7 +8,6 @@ Rules:
 """
 
 import datetime as dt
-import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -16,15 +15,13 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from recorder import partition, schema
-from recorder.journal.durable import move
 from recorder.partition import File
+from recorder.render.aside import BAD_BYTES, keep_file
 from recorder.render.numbers import batches
 from recorder.render.publish import Partition, make_durable, partitions
 
 Row: TypeAlias = tuple[int, int]
 """A row's number and its ``ts_recv``, microseconds."""
-
-_DAMAGED = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
 def not_placed(root: Path, parts: Iterable[Partition], next_seq: int) -> Iterator[Partition]:
@@ -52,15 +49,10 @@ def _files(root: Path, day: dt.date, next_seq: int) -> Iterator[File]:
     for table in sorted(schema.SEQUENCED):
         folder = partition.folder(root, table, day)
         found = partition.in_folder(folder) if folder.is_dir() else []
-        beyond = [file for file in found if file.last_seq >= next_seq and _is_ours(file)]
+        beyond = [file for file in found if file.last_seq >= next_seq and file.is_named_by_us]
         if beyond:
             make_durable(folder)  # whoever was killed after placing it may not have come this far
         yield from beyond
-
-
-def _is_ours(file: File) -> bool:
-    """Whether it is named as we name files, and not only so that it can be read as one of them."""
-    return file.path.name.startswith(partition.stem(file.first_seq, file.last_seq))
 
 
 def _rows(root: Path, file: File) -> set[Row]:
@@ -71,9 +63,9 @@ def _rows(root: Path, file: File) -> set[Row]:
     except pa.ArrowInvalid:
         pass
     except OSError as error:
-        if error.errno not in _DAMAGED:
+        if error.errno not in BAD_BYTES:
             raise  # no permission, no descriptors: nothing is known of the file
-    move(file.path, root / "set-aside" / file.table / file.path.parent.name)
+    keep_file(root, file)
     return set()
 
 

@@ -187,23 +187,24 @@ def test_sigterm_during_start_up_recovery_finishes_it_and_exits_0(tmp_path):
     assert numbers(root) == list(range(1, 60_001))
 
 
+async def record_once(folder):
+    """Until something was asked for."""
+    async with scripted(one_price) as gateway:
+        async with recording(write_config(folder, gateway.port, AAPL)):
+            await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+
+
 @pytest.mark.parametrize("path", [stated.FIRST, stated.COPY])
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_recording_whose_recording_json_is_lost_or_spoilt_goes_on_as_if_it_were_not(tmp_path, path, lost):
     root = tmp_path / "data"
-
-    async def recorded():
-        async with scripted(one_price) as gateway:
-            async with recording(write_config(tmp_path, gateway.port, AAPL)):
-                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
-
-    asyncio.run(recorded())
+    asyncio.run(record_once(tmp_path))
     before = folder.load(root)
     (root / path).unlink() if lost else (root / path).write_text((root / path).read_text()[:-30])
     assert [(flaw.kind, flaw.text.partition(":")[0]) for flaw in verify(root).flaws] == [
         ("damaged", str(root / path))
     ]
-    asyncio.run(recorded())
+    asyncio.run(record_once(tmp_path))
     assert folder.load(root).next_seq > before.next_seq > 1
     assert numbers(root) == list(range(1, folder.load(root).next_seq))
     assert set(table(root, "gaps")["reason"]) == {"restart"}
@@ -220,20 +221,14 @@ def test_a_recording_whose_recording_json_is_lost_or_spoilt_goes_on_as_if_it_wer
 @pytest.mark.parametrize("both", [True, False])
 def test_an_old_recording_json_that_somebody_puts_back_gives_no_number_twice(tmp_path, both):
     root = tmp_path / "data"
-
-    async def recorded():
-        async with scripted(one_price) as gateway:
-            async with recording(write_config(tmp_path, gateway.port, AAPL)):
-                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
-
-    asyncio.run(recorded())
+    asyncio.run(record_once(tmp_path))
     old = (root / stated.FIRST).read_bytes()
-    asyncio.run(recorded())
+    asyncio.run(record_once(tmp_path))
     following = folder.load(root).next_seq
     for path in (stated.FIRST, stated.COPY) if both else (stated.FIRST,):
         (root / path).write_bytes(old)
     assert [flaw.kind for flaw in verify(root).flaws] == ["wrong" if both else "damaged"]
-    asyncio.run(recorded())
+    asyncio.run(record_once(tmp_path))
     assert folder.load(root).next_seq > following
     assert numbers(root) == list(range(1, folder.load(root).next_seq))
     assert [flaw.text.partition(": ")[0] for flaw in verify(root).flaws] == [
