@@ -102,9 +102,9 @@ class Journal:
 
     @property
     def before(self) -> int:
-        """The first segment that is not to be rendered yet: it is being written, or not safely on disk."""
+        """The first segment that is not to be rendered yet: it is not safely on disk, or the last one begun."""
         with self._syncer.lock:
-            return min(int(segment.path.stem) for segment in self._syncer.segments)
+            return min([int(segment.path.stem) for segment in self._syncer.segments], default=self.index)
 
     @property
     def trouble(self) -> str | None:

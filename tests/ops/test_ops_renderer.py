@@ -1,4 +1,4 @@
-"""A renderer that cannot be started: Python is replaced under a running recorder, which goes on all the same."""
+"""A renderer that cannot be started, as Python is replaced under a running recorder; and one that has to wait."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import board
 from board import free_port, get, told
-from daemon import numbers, segments, write_config
+from daemon import numbers, recording, segments, until, write_config
 from scripted import scripted
 
 from recorder.wire.layouts import TICK_PRICE
@@ -99,4 +99,19 @@ def test_a_renderer_that_cannot_be_started_at_the_end_leaves_all_in_the_journal_
     assert [] != segments(root)
     assert errors[-1]["reason"].startswith("the renderer cannot be started")
     written = numbers(root)
+    assert written == list(range(1, len(written) + 1))
+
+
+def test_a_stop_while_a_flush_waits_for_the_disk_writes_everything_out(tmp_path):
+    async def story():
+        async with scripted(ticks) as gateway:
+            config = write_config(tmp_path, gateway.port, "{type: stock, symbol: A}", flush=FLUSH_SECONDS)
+            config.write_text(config.read_text().replace("fsync_seconds: 0.05", "fsync_seconds: 3600"))
+            async with recording(config):
+                await until(lambda: len(segments(tmp_path / "data")) > 1)
+                await asyncio.sleep(0.2)  # the flush that sealed it now waits until it is durable
+
+    asyncio.run(story())
+    assert [] == segments(tmp_path / "data")
+    written = numbers(tmp_path / "data")
     assert written == list(range(1, len(written) + 1))
