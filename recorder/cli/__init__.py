@@ -1,5 +1,6 @@
 """The commands. Each is a thin shell: it reads the arguments, calls one function, and speaks to a person."""
 
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -48,6 +49,7 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="also what the libraries say")] = False,
 ) -> None:
     """The recorder, in the foreground. SIGTERM or Ctrl-C writes everything out and leaves."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends a process that does not listen yet
     from recorder.daemon import logs
     from recorder.daemon.run import run as run_daemon
 

@@ -18,15 +18,17 @@ class WrongOptionError(ValueError):
 @contextmanager
 def told() -> Iterator[None]:
     """Run a command; turn what a person can mend into a line on standard error and an exit code."""
-    from recorder.config import ConfigError
-    from recorder.daemon.workers import RenderFailedError
-    from recorder.journal.folder import NotARecordingError
-    from recorder.journal.lock import RootInUseError
-    from recorder.reader.errors import NotARecording
-    from recorder.simulator import ScriptError
-
     try:
+        from recorder.config import ConfigError
+        from recorder.daemon.workers import RenderFailedError
+        from recorder.journal.folder import NotARecordingError
+        from recorder.journal.lock import RootInUseError
+        from recorder.reader.errors import NotARecording
+        from recorder.simulator import ScriptError
+
         yield
+    except KeyboardInterrupt:  # first: it may come before the others are imported
+        sys.exit(130)
     except ConfigError as error:
         _leave(str(error), BAD_CONFIG)
     except WrongOptionError as error:
@@ -36,8 +38,6 @@ def told() -> Iterator[None]:
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
         _leave(named, FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def choice(given: str, *allowed: str) -> str:

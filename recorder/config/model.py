@@ -114,7 +114,7 @@ class Storage(_Frozen):
     flush_seconds: Seconds = 300.0
     """How often the journal is written out as Parquet."""
 
-    fsync_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2
+    fsync_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.2
     """What a power cut can take at most; 0 makes every write safe at once."""
 
     spare_megabytes: Annotated[int, Field(ge=0)] = 128

@@ -35,7 +35,7 @@ from recorder.journal import folder
 from recorder.journal.folder import Checkpoint
 from recorder.journal.lock import locked, rendering
 from recorder.journal.writer import Journal, now
-from recorder.partition import everywhere, reached
+from recorder.partition import everywhere
 from recorder.session.timing import Timing
 
 _BEAT_SECONDS = 10.0
@@ -57,12 +57,11 @@ log = structlog.get_logger("recorder")
 
 def run(path: Path, *, timing: Timing | None = None) -> None:
     """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
-    # SIGHUP ends a process that does not listen: not listening yet, or not any more, this one ignores it.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it listens, Ctrl-C ends it at once, as SIGTERM does
     try:
         asyncio.run(record(load(path), source=path, timing=timing))
     finally:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends a process that does not listen any more
 
 
 async def record(
@@ -87,7 +86,7 @@ def _heal(root: Path) -> None:
     """What was lost of ``recording.json``, from its copy; a full disk keeps nothing from being recorded."""
     try:
         with rendering(root):
-            healed = folder.heal(root, reached(everywhere(root)))
+            healed = folder.heal(root, everywhere(root))
         for path in healed:
             log.warning("put right: it was lost, spoilt, or older than the tables", file=str(root / path))
     except OSError as error:
@@ -278,7 +277,10 @@ class _Daemon:
     async def _keep(self) -> None:
         """Compact the days that are over, and let go of what is old."""
         began = time.monotonic()
-        await self._nightly.run()
+        try:
+            await self._nightly.run()
+        except asyncio.CancelledError:
+            return  # stopping: the next start does it; the scheduler would log this as a fault
         self._night = Flush(now(), time.monotonic() - began, self._nightly.failed)
 
     async def _finish(self) -> None:

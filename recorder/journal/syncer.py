@@ -120,7 +120,7 @@ class Syncer:
         """One more turn, without the pauses between tries; whether nothing is left to be made durable."""
         for segment in self.segments:
             segment.again = 0.0
-        self.turn()
+        self._guarded_turn()
         self._release(self.segments)
         return not self.segments
 
@@ -162,9 +162,11 @@ class Syncer:
                 segment.again = time.monotonic() + RETRY_SECONDS
 
     def _secure(self, segment: Segment) -> None:
-        if segment.spoilt or not segment.is_named:
+        with self.lock:  # whoever writes may be about to take back what the file has just refused
+            renew, direct = bool(segment.spoilt) or not segment.is_named, segment.direct
+        if renew:
             self._renew(segment)
-        elif not segment.direct:
+        elif not direct:
             segment.flush()
             with self.lock:
                 segment.flush()

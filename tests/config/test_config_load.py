@@ -119,7 +119,8 @@ SECTIONS = {
     "storage: {root: ~/ticks}": "1:17: storage.root: starts with ~, which only a shell knows; write the "
     "whole path",
     "storage: {flush_seconds: 0}": "1:26: storage.flush_seconds: should be a number above 0, not 0",
-    "storage: {fsync_seconds: -0.1}": "1:26: storage.fsync_seconds: should be a number, 0 or more, not -0.1",
+    "storage: {fsync_seconds: -0.1}": "1:26: storage.fsync_seconds: should be a number from 0 to 3600, not -0.1",
+    "storage: {fsync_seconds: 1e10}": "1:26: storage.fsync_seconds: should be a number from 0 to 3600, not 1e10",
     "storage: {retain_days: 0}": "1:24: storage.retain_days: should be a whole number, 1 or more, or null, "
     "not 0",
     "status: {listen: 9478}": "1:18: status.listen: "

@@ -15,7 +15,7 @@ from recorder.journal import folder
 from recorder.journal.format import Record, scan
 
 WRITER = """
-import json, sys, time
+import json, os, sys, time
 import structlog
 from pathlib import Path
 from recorder.journal import folder
@@ -250,7 +250,7 @@ journal.close(); say()
 
 def test_a_segment_in_memory_gets_no_file_before_the_one_ahead_of_it_has_all_its_bytes(tiny):
     lines = """
-import os, signal
+import signal
 write(100_000); fill()
 while journal.is_well:
     write(1000)
@@ -268,3 +268,29 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert reads(kept) == list(range(len(reads(kept))))
     assert said["stored"] <= len(reads(kept)) < said["count"] - 10
     assert len(list(kept.glob("0*.journal"))) == 1
+
+
+def test_room_that_returns_while_a_refused_record_is_taken_back_writes_it_only_once(tiny):
+    lines = """
+wait(lambda: len(journal._syncer.spares.left) == 2)
+refused, cut = [], os.ftruncate
+
+def give_room(*of):
+    cut(*of)
+    if not refused:
+        refused.append(count)
+        free()
+        time.sleep(0.3)  # many turns of the thread
+
+os.ftruncate = give_room
+write(100_000); fill()
+while not refused:
+    write(1000)
+    time.sleep(0.005)  # the thread is not to wait for the lock when it happens
+write(100_000); assert journal.roll(b""); write(100_000)
+wait(lambda: journal.trouble is None)
+journal.close(); say(refused=refused)
+"""
+    (said,), kept = tiny(lines, spare_bytes=2_000_000)
+    assert said["refused"] != []
+    assert reads(kept) == list(range(said["count"]))

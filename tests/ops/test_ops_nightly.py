@@ -43,6 +43,16 @@ def files(root):
     return len(list((root / "level1").glob("date=*/*.parquet")))
 
 
+async def recorder(folder, at, catch_up):
+    config = write_config(folder, 1, "{type: stock, symbol: AAPL}", flush=1)
+    config.write_text(config.read_text().replace("storage: {", f'storage: {{compact_at: "{at}", '))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, str(config), str(catch_up)),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
 @pytest.mark.parametrize(
     ("at", "catch_up", "is_done"), [("01:00", 1000, True), ("13:00", 1000, False), ("13:00", 10, True)]
 )
@@ -51,18 +61,34 @@ def test_the_hour_may_pass_while_the_recorder_is_busy_and_no_other_hour_counts(
 ):
     root = published(tmp_path / "data", scattered())
     pieces = files(root)
-    config = write_config(tmp_path, 1, "{type: stock, symbol: AAPL}", flush=1)
-    config.write_text(config.read_text().replace("storage: {", f'storage: {{compact_at: "{at}", '))
 
     async def story():
-        imports = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, __file__, str(config), str(catch_up)]
-        async with ended(await asyncio.create_subprocess_exec(*command, env=imports)):
+        async with ended(await recorder(tmp_path, at, catch_up)):
             await (until(lambda: files(root) == 1) if is_done else asyncio.sleep(6))
 
     asyncio.run(story())
     assert pieces > 1
     assert files(root) == (1 if is_done else pieces)
+
+
+def workers(process):
+    """What the children of a process are doing."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+
+
+def test_a_stop_during_the_nights_work_is_no_fault(tmp_path):
+    published(tmp_path / "data", scattered())
+
+    async def story():
+        process = await recorder(tmp_path, "01:00", 1000)
+        await until(lambda: any(b"recorder.store" in words for words in workers(process)))
+        process.terminate()
+        _, errors = await process.communicate()
+        return process.returncode, errors.decode()
+
+    code, errors = asyncio.run(story())
+    assert (code, "Traceback" in errors) == (0, False), errors
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from scripted import contract_details, scripted
 from recorder.capture.ledger import Ledger
 from recorder.journal import folder, stated
 from recorder.journal.format import Record, scan
+from recorder.journal.lock import holder, rendering
 from recorder.journal.writer import Journal, now
 from recorder.render import resume
 from recorder.session.watchlist import Subscription
@@ -271,6 +272,21 @@ def test_ctrl_c_is_for_the_recorder_and_not_for_its_renderer(tmp_path):
     code, errors = asyncio.run(story())
     assert code == 0, errors
     assert segments(tmp_path / "data") == []
+
+
+def test_ctrl_c_while_a_renderer_that_was_left_behind_is_waited_for_ends_it_at_once(tmp_path):
+    root = tmp_path / "data"
+    folder.create(root)
+
+    async def story():
+        with rendering(root):
+            process = await start("run", str(write_config(tmp_path, 1, AAPL)))
+            await until(lambda: holder(root) is not None)
+            process.send_signal(signal.SIGINT)
+            return await asyncio.wait_for(process.communicate(), 10)
+
+    assert (b"", b"") == asyncio.run(story())
+    assert [] == segments(root)
 
 
 def test_killed_behind_any_record_every_live_stream_ends_up_in_a_gap(tmp_path):
