@@ -57,7 +57,7 @@ class Tap:
         self._ledger = ledger or Ledger(journal)
         self._sieve = Sieve()
         self._activity = Activity()
-        self._offset = self._clock_offset()
+        self._offset = _offset(journal.clock())
 
     def open(self) -> None:
         """A new connection begins."""
@@ -129,12 +129,15 @@ class Tap:
 
     def _now(self) -> int:
         """The time, behind a record of whatever step of the clock shows in the times of messages."""
-        now, offset = self.journal.clock(), self._clock_offset()
+        now = self.journal.clock()  # asked once: it may be set between one look and the next
+        offset = _offset(now)
         moved, since_last = offset - self._offset, now - self.last_ts
         if abs(moved) > _STEP or since_last < 0:
             self._ledger.stepped(min(moved, since_last) if since_last < 0 else moved)
             self._offset = offset
         return now
 
-    def _clock_offset(self) -> int:
-        return self.journal.clock() - time.monotonic_ns() // 1000
+
+def _offset(now: int) -> int:
+    """How far the wall clock is from the monotonic one, in microseconds."""
+    return now - time.monotonic_ns() // 1000

@@ -206,4 +206,4 @@ def demo(
     """Record the sample watchlist from the simulated gateway, then show what was written and how to read it."""
     from recorder.cli.demo import demo as run_demo
 
-    run_demo(seconds, root)
+    run_demo(errors.seconds("--seconds", seconds, 86_400), root)

@@ -80,7 +80,8 @@ async def _record(config: Config, seconds: float, root: Path, console: Console) 
         )
         dropping = asyncio.create_task(_drop(simulator, seconds * _DROP_AT))
         await _wait(recording, seconds, console)
-        await dropping
+        if not dropping.cancel():  # somebody may have stopped it before
+            await dropping
 
 
 async def _drop(simulator: Simulator, after: float) -> None:

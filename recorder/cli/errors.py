@@ -62,6 +62,17 @@ def rate(given: str) -> float:
     return value
 
 
+def seconds(option: str, given: float, most: float) -> float:
+    """A time that is not over before it begins.
+
+    Raises:
+        WrongOptionError: it is none.
+    """
+    if not 0 < given <= most:
+        raise WrongOptionError(f"{option} {given:g}: must be a number above 0, up to {most:g}")
+    return given
+
+
 def whole(option: str, given: str, least: int, most: int) -> int:
     """A whole number within bounds.
 

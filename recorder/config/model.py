@@ -117,7 +117,7 @@ class Storage(_Frozen):
     fsync_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.2
     """What a power cut can take at most; 0 makes every write safe at once."""
 
-    spare_megabytes: Annotated[int, Field(ge=0)] = 128
+    spare_megabytes: Annotated[int, Field(ge=0, le=10_000)] = 128
     """Room reserved in the journal's folder, on which recording goes on when the disk is full."""
 
     memory_megabytes: Annotated[int, Field(ge=32)] = 64

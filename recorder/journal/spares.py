@@ -2,7 +2,7 @@
 
 Rules:
 - A spare's size is 0: whoever reads a segment that was begun in one sees what was written, and no zeros behind it.
-- A spare takes at most half of what is free: it must not be what fills the disk.
+- Together they take at most half of what is free: they must not be what fills the disk.
 - Where a file system cannot keep room, recording goes on without.
 """
 
@@ -42,12 +42,14 @@ class Spares:
         Raises:
             OSError: the disk refused.
         """
+        have = len(self.left)
         for path in self._paths:
             if self.unable or self._is_reserved(path):
                 continue
-            if free(path.parent) < 2 * self.size:
+            if free(path.parent) < (have + 2) * self.size:
                 return
             self._reserve(path)
+            have += 1
 
     def _is_reserved(self, path: Path) -> bool:
         """Whether it is empty and holds its room; one with content is a second name of a segment."""

@@ -10,11 +10,14 @@ import pyarrow as pa
 
 from recorder import schema
 from recorder.partition import day_column
-from recorder.reader.files import Vanished
+from recorder.reader.files import read_files
 from recorder.reader.snapshot import Snapshot
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what DuckDB calls a PIVOT."""
+
+_OF_FILES = (duckdb.IOException, duckdb.InvalidInputException, duckdb.Error)
+"""What reading a file ends in that is gone, or damaged; a query may end in the first two as well."""
 
 _DAY = "CAST(regexp_extract(filename, 'date=([0-9-]+)/[^/]+$', 1) AS DATE) AS date"
 """Of a file's folder; files of other days than a query asks for are not opened."""
@@ -27,6 +30,7 @@ def select(snapshot: Snapshot, query: str) -> pa.Table:
         ValueError: not one reading statement.
         duckdb.Error: the query is wrong.
         Vanished: a file of the snapshot is gone.
+        Damaged: a file does not read.
     """
     named = [table for table in schema.TABLES if re.search(rf"\b{table}\b", query, re.IGNORECASE)]
     with duckdb.connect(":memory:") as connection:
@@ -36,10 +40,22 @@ def select(snapshot: Snapshot, query: str) -> pa.Table:
             for table in named or schema.TABLES:
                 _view(connection, snapshot, table)
             return connection.sql(query).to_arrow_table()
-        except duckdb.IOException as error:
-            if all(file.path.exists() for table in named for file in snapshot.files(table)):
-                raise
-            raise Vanished(str(error)) from error
+        except duckdb.Error as error:
+            if type(error) in _OF_FILES:
+                _blame(snapshot, named)
+            raise
+
+
+def _blame(snapshot: Snapshot, tables: list[str]) -> None:
+    """Was it a file? Then whoever reads it says so.
+
+    Raises:
+        Vanished: a file is gone.
+        Damaged: a file does not read.
+    """
+    for table in tables:
+        for file in snapshot.files(table):
+            read_files([file], table, lambda rows: pa.table({"rows": [sum(map(len, rows.to_batches()))]}))
 
 
 def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:

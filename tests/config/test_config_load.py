@@ -120,6 +120,8 @@ SECTIONS = {
     "whole path",
     "storage: {flush_seconds: 0}": "1:26: storage.flush_seconds: should be a number above 0, not 0",
     "storage: {fsync_seconds: -0.1}": "1:26: storage.fsync_seconds: should be a number from 0 to 3600, not -0.1",
+    "storage: {spare_megabytes: 10001}": "1:28: storage.spare_megabytes: should be a whole number from 0 to 10000, "
+    "not 10001",
     "storage: {fsync_seconds: 1e10}": "1:26: storage.fsync_seconds: should be a number from 0 to 3600, not 1e10",
     "storage: {retain_days: 0}": "1:24: storage.retain_days: should be a whole number, 1 or more, or null, "
     "not 0",

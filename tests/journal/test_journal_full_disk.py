@@ -115,6 +115,18 @@ journal.close()
     assert min(said["blocks"]) >= 1_000_000
 
 
+def test_spares_take_no_more_than_half_of_the_room_whatever_is_asked_for(tiny):
+    lines = """
+import shutil
+wait(lambda: journal._syncer.spares.left)
+time.sleep(2.2)  # they are looked after once a second
+say(free=shutil.disk_usage(root).free, spare=sum(p.stat().st_blocks * 512 for p in journal._syncer.spares.left))
+journal.close()
+"""
+    (said,), _ = tiny(lines, spare_bytes=10_000_000_000, megabytes=60)
+    assert 0 < said["spare"] <= said["free"]
+
+
 def test_full_then_spare_then_memory_then_freed_nothing_is_lost_and_numbers_have_no_hole(tiny):
     lines = """
 wait(lambda: len(journal._syncer.spares.left) == 2)

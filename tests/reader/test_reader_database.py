@@ -211,6 +211,20 @@ def test_a_damaged_file_is_named_and_never_read_as_something_else(tape):
         recorder.open(tape.root).level1("AAPL")
 
 
+@pytest.mark.parametrize(
+    "content", [b"", lambda whole: whole[:-100], lambda whole: whole[:40] + bytes(99) + whole[139:]]
+)
+def test_sql_and_coverage_name_a_damaged_file_as_every_reader_does(tape, content):
+    tape.write("events", [known("AAPL", 1)], symbol=None)
+    tape.write("level1", [tick(seq) for seq in range(2, 400)])
+    (path,) = tape.root.glob("level1/*/*.parquet")
+    path.write_bytes(content(path.read_bytes()) if callable(content) else content)
+    db = recorder.open(tape.root)
+    for ask in (db.coverage, lambda: db.sql("select max(symbol), max(seq), max(ts_recv) from level1")):
+        with pytest.raises(recorder.Damaged, match="ib-recorder verify"):
+            ask()
+
+
 def test_what_is_no_file_of_a_table_is_passed_over(tape):
     (path,) = tape.write("level1", [tick(1)])
     (path.parent / "notes.txt").write_text("mine")

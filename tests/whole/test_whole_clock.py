@@ -167,6 +167,19 @@ def test_a_gap_in_which_the_clock_was_set_back_lasts_as_long_as_it_did(tmp_path,
     assert 4.5 < (gap["ts_end"] - gap["ts_start"]).total_seconds() < 6
 
 
+@pytest.mark.parametrize("looks", range(6))
+@pytest.mark.parametrize("micros", [HOUR, -HOUR])
+def test_a_step_between_any_two_looks_at_the_clock_is_one_step(tmp_path, looks, micros):
+    one = Recorder(tmp_path / "data", NOON)
+    left = itertools.count(looks, -1)
+    one.journal.clock = lambda: one.clock() + (micros if next(left) < 0 else 0)
+    for _ in range(8):
+        one.tick()
+    judge(one)
+    steps = recorder.open(one.root).events().query("kind == 'clock_step'")
+    assert 1 == len(steps)
+
+
 SHIFTED = """
 import sys
 from pathlib import Path

@@ -199,6 +199,27 @@ def test_the_demo_records_every_table_but_other(demo):
     assert segments(demo.root) == []
 
 
+def test_a_demo_that_is_stopped_ends_at_once_and_shows_what_there_is(tmp_path):
+    async def story():
+        process = await start("demo", "--seconds", "60", "--root", str(tmp_path / "data"))
+        await until(lambda: segments(tmp_path / "data"))
+        await asyncio.sleep(2)
+        process.send_signal(signal.SIGINT)
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        return process.returncode, output.decode(), errors.decode()
+
+    code, output, errors = asyncio.run(story())
+    assert (code, errors) == (0, "")
+    assert "import recorder" in output
+    assert segments(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize("given", ["nan", "-1", "0", "inf", "1e308"])
+def test_a_demo_lasts_a_time_that_there_is(given, tmp_path):
+    code, _, errors = ran("demo", f"--seconds={given}", "--root", tmp_path / "data")
+    assert (2, f"--seconds {float(given):g}: must be a number above 0, up to 86400\n") == (code, errors)
+
+
 def test_the_lines_that_the_demo_prints_work_as_pasted(demo):
     pasted = demo.output[demo.output.index("import recorder") :]
     code, answer, problems = asyncio.run(python(_printing(pasted), "/"))
