@@ -20,8 +20,14 @@ COMPACTED = "day"
 DAMAGED = "damaged"
 """Kind of the files of gaps that stand for what damage took."""
 
+TABLES = (
+    "level1", "trades", "quotes", "midpoints", "depth", "greeks", "bars", "other", "events", "gaps", "instruments",
+)  # fmt: skip
+"""The folders of a recording that are tables. ``schema`` has them column by column, and needs Arrow, which the
+recording process does without."""
+
 _DAY = re.compile(r"date=(\d{4}-\d\d-\d\d)")
-_NAME = re.compile(r"(\d{1,19})-(\d{1,19})(?:-([a-z]+))?(?:-([0-9a-f]{8}))?\.parquet")
+_NAME = re.compile(r"(\d{1,19})-(\d{1,19})(?:-(?![0-9a-f]{8}\.)([a-z]+))?(?:-([0-9a-f]{8}))?\.parquet")
 _BLOCK = 1024 * 1024
 
 
@@ -119,8 +125,8 @@ def reached(files: Iterable[File]) -> int:
 
 
 def everywhere(root: Path) -> Iterator[File]:
-    """The files of all tables."""
-    found = (parse(path) for path in root.glob("*/date=*/*.parquet"))
+    """The files of all tables; other folders beside them are none of ours."""
+    found = (parse(path) for table in TABLES for path in root.glob(f"{table}/date=*/*.parquet"))
     return (file for file in found if file is not None)
 
 

@@ -13,13 +13,14 @@ from recorder.cli.errors import FAILED, WrongOptionError
 from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.journal.lock import locked, rendering
-from recorder.partition import everywhere, reached
+from recorder.partition import everywhere
 from recorder.render import Recovered
 from recorder.render import recover as recover_segments
 from recorder.render.archive import Archived, NotArchivedError, archived
 from recorder.render.mend import Mended, mend
 from recorder.render.publish import PublishError
 from recorder.store.again import Again, NotTheSameError, again
+from recorder.store.files import DamagedFileError
 from recorder.store.pending import roll_forward
 from recorder.store.swap import CannotExchangeError
 
@@ -37,13 +38,13 @@ def recover(root: Path) -> None:
     folder.load(root)
     folder.complete(root)
     console = Console(soft_wrap=True, highlight=False)
-    with _failing(), locked(root), _progress(console) as progress:
+    with _failing(root), locked(root), _progress(console) as progress:
         _recover(root, console, progress)
 
 
 def _recover(root: Path, console: Console, progress: Progress) -> None:
     with rendering(root):
-        for path in folder.heal(root, reached(everywhere(root))):
+        for path in folder.heal(root, everywhere(root)):
             console.print(f"put right, for it was lost, spoilt, or older than the tables: {path}")
     _finish(root, console)
     waiting = _bar(progress, "recovering", folder.segments(root))
@@ -51,7 +52,7 @@ def _recover(root: Path, console: Console, progress: Progress) -> None:
     refused = _rendered(root, waiting, done)
     if done:
         _tell_segments(console, root, done)
-    mended = mend(root, _bar(progress, "checking", root.glob("*/date=*/*.parquet")))
+    mended = mend(root, _bar(progress, "checking", (file.path for file in everywhere(root))))
     if not done:
         fine = ", and the tables need no mending" if mended == Mended() else ""
         console.print(f"nothing was waiting in the journal{fine}")
@@ -72,8 +73,12 @@ def _rendered(root: Path, waiting: Callable[[int], None], done: list[Recovered])
 
 
 def _finish(root: Path, console: Console) -> None:
-    if roll_forward(root):
-        console.print("finished what an interrupted recover --from-archive had begun")
+    begun = "what an interrupted recover --from-archive had begun"
+    match roll_forward(root):
+        case "finished":
+            console.print(f"finished {begun}")
+        case "set aside":
+            console.print(f"damaged, set aside: {begun}; the tables stay as they are")
 
 
 def from_archive(root: Path, on: str | None) -> None:
@@ -86,7 +91,7 @@ def from_archive(root: Path, on: str | None) -> None:
     folder.load(root)
     day = _day(on)
     console = Console(soft_wrap=True, highlight=False)
-    with _failing(), locked(root), _progress(console) as progress:
+    with _failing(root), locked(root), _progress(console) as progress:
         _finish(root, console)
         segments = [one.path for one in _asked(root, day)]
         _tell_again(console, again(root, day, _bar(progress, "rendering again", segments)))
@@ -120,10 +125,13 @@ def _day(on: str | None) -> date | None:
 
 
 @contextmanager
-def _failing() -> Iterator[None]:
+def _failing(root: Path) -> Iterator[None]:
     """What kept it from being done, as one line on standard error."""
     try:
         yield
+    except DamagedFileError as error:
+        sys.stderr.write(f"{error}; nothing was changed: run `ib-recorder recover {root}` first\n")
+        sys.exit(FAILED)
     except (PublishError, NotTheSameError, CannotExchangeError, _NothingArchivedError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(FAILED)

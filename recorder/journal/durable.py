@@ -23,13 +23,21 @@ def sync_folder(folder: Path) -> None:
 
 def move(path: Path, folder: Path, name: str | None = None) -> Path:
     """Move a file into a folder that may not be there yet, durably; one of that name there already is not replaced."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
+    # Before the file is in it; and also where it was there already: whoever made it may not have come this far.
+    for one in _around(folder, path):
+        sync_folder(one)
     target = _free(folder / (name or path.name))
     path.rename(target)
-    for one in (folder, *(made.parent for made in missing), path.parent):
+    for one in (folder, path.parent):
         sync_folder(one)
     return target
+
+
+def _around(folder: Path, path: Path) -> list[Path]:
+    """The folders that a folder lies in, up to the one that a file lies in too."""
+    shared = os.path.commonpath((folder, path))
+    return [one for one in folder.parents if one.is_relative_to(shared)]
 
 
 def _free(target: Path) -> Path:

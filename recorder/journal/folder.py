@@ -5,12 +5,16 @@ Layout of a root: ``recording.json``, ``journal/<number>.journal``, ``journal/se
 """
 
 import re
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder.journal import stated
 from recorder.journal.durable import move, sync_folder
+from recorder.journal.format import NotASegmentError, Record, scan
 from recorder.journal.state import State
+from recorder.partition import File, reached
 from recorder.wire.activity import Mark
 
 FORMAT = 2
@@ -120,14 +124,15 @@ def adopt(root: Path, *, archive: bool) -> None:
         save(root, checkpoint)
 
 
-def heal(root: Path, reached: int = 0) -> list[Path]:
+def heal(root: Path, files: Iterable[File] = ()) -> list[Path]:
     """Put right ``recording.json`` where it, or its copy, is lost, spoilt, or older than the tables.
 
     To be called by who holds the root, while nobody renders it. What was there is kept in ``set-aside``.
 
     Args:
         root: the recording.
-        reached: the greatest number in the tables: none up to it is given again.
+        files: those of all tables; no number that stands in them is given again. Where segments wait only those of
+            before them count: a renderer may have been killed over the first.
 
     Returns:
         Which of the two, relative to the root.
@@ -136,10 +141,13 @@ def heal(root: Path, reached: int = 0) -> list[Path]:
         NotARecordingError: neither of the two can be read.
         OSError: the disk refused; the one that can be read is as it was.
     """
-    checkpoint, ill = load(root), stated.spoilt(root)
-    if reached >= checkpoint.next_seq and not waiting(root):
-        checkpoint.next_seq = reached + 1
-        checkpoint.next_segment = max(checkpoint.next_segment, _archived(root) + 1)
+    checkpoint, ill, left = load(root), stated.spoilt(root), waiting(root)
+    begin = _begin(left[0]) if left else sys.maxsize
+    last = reached(file for file in files if file.last_seq < begin)
+    if last >= checkpoint.next_seq:
+        checkpoint.next_seq = last + 1
+        following = min([_archived(root) + 1, *map(number, left)])  # what waits is to be rendered
+        checkpoint.next_segment = max(checkpoint.next_segment, following)
         ill = [stated.FIRST]
     for path in ill:
         if (root / path).exists():
@@ -199,6 +207,15 @@ def save(root: Path, checkpoint: Checkpoint) -> None:
             "kept_rows": checkpoint.kept_rows,
         },
     )
+
+
+def _begin(segment: Path) -> int:
+    """Number of a segment's first row, or of the next row if it holds none; 0: its beginning does not read."""
+    try:
+        first = next(scan(segment.read_bytes()), None)
+    except NotASegmentError:
+        return 0
+    return first.seq if isinstance(first, Record) and first.kind == "S" else 0
 
 
 def _archived(root: Path) -> int:

@@ -89,7 +89,7 @@ def _read(path: Path) -> Stated:
 
 
 def _age(stated: Stated) -> tuple[int, ...]:
-    return tuple(int(stated.get(name, 0)) for name in ("format", "next_segment", "next_seq"))
+    return tuple(int(stated.get(name, 0)) for name in ("format", "next_segment", "next_seq", "kept_seq"))
 
 
 def _is_whole(root: Path, path: Path) -> bool:

@@ -22,6 +22,20 @@ BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 """What reading damaged bytes ends in; None: Arrow's own, of bytes that do not decompress."""
 
 
+def is_damaged(file: File) -> bool:
+    """Whether the bytes of a table's file are not those that were published, as far as its name says which.
+
+    Raises:
+        OSError: no permission, no descriptors: nothing is known of it.
+    """
+    try:
+        return not file.is_intact
+    except OSError as error:
+        if error.errno not in BAD_BYTES:
+            raise
+        return True
+
+
 def keep_file(root: Path, file: File) -> File:
     """Keep a damaged file of a table; returns it where it lies now."""
     place = root / "set-aside" / file.table / file.path.parent.name

@@ -8,7 +8,7 @@ Rules:
 - Runs behind the renderer, under its lock: every number below the checkpoint's is in a table, or missing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,17 +18,17 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal import folder
-from recorder.journal.folder import FORMAT, NotARecordingError
+from recorder.journal.folder import Checkpoint, NotARecordingError
 from recorder.journal.lock import rendering
-from recorder.partition import File, listed
-from recorder.render.aside import BAD_BYTES, keep_file
+from recorder.partition import File, everywhere, listed
+from recorder.render.aside import keep_file
 from recorder.render.damage import Run
 from recorder.render.missing import Missing, rows_of
-from recorder.render.numbers import batches
-from recorder.render.publish import partitions, publish
+from recorder.render.numbers import common, is_whole, own_table, size
+from recorder.render.publish import Partition, partitions, publish
 from recorder.render.record import Mended, moved, put_on_record
 from recorder.render.sources import rendered, sources
-from recorder.render.told import Told, identity
+from recorder.render.told import Row, identity
 
 __all__ = ["Mended", "mend"]
 
@@ -39,19 +39,18 @@ def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
     """Check every published file, and make again what is missing; ``progress`` is told the size of each file checked.
 
     Raises:
-        NotARecordingError: ``root`` is no recording, or holds a file of a newer format.
+        NotARecordingError: ``root`` is no recording, or holds a file of a newer format or in another table's folder.
         PublishError, OSError: a file could not be published.
     """
     with rendering(root):
         damaged = [keep_file(root, file) for file in list(_damaged(root, progress))]
         done = Mended(moved=[file.path for file in damaged])
         at_first = Missing(root)
-        wanted = _Wanted(at_first, damaged)
+        aside = [*damaged, *_kept(root, at_first)]
+        wanted = _Wanted(at_first, aside)
         if wanted.is_anything:
             held = _restore(root, wanted, done)
-            wanted = _Wanted(
-                Missing(root), damaged
-            )  # which gaps there were is known when the events are back
+            wanted = _Wanted(Missing(root), aside)  # which gaps there were is known when the events are back
             held += _restore(root, wanted, done)
             suspects = damaged if _explain(damaged, at_first) else None
             put_on_record(root, Missing(root), suspects, held, done)
@@ -59,8 +58,22 @@ def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
 
 
 def _explain(damaged: list[File], missing: Missing) -> bool:
-    """Whether no more is missing of what is older than retention kept than these files held."""
-    return sum(map(_rows, damaged)) >= (missing.short or 0)
+    """Whether no more is missing of what is older than retention kept than these files held of it."""
+    return sum(_older_rows(file, missing) for file in damaged) >= (missing.short or 0)
+
+
+def _older_rows(file: File, missing: Missing) -> int:
+    """How many rows it had of what is older: those that are not among the others that are missing."""
+    others = size(common(missing.numbers, [(file.first_seq, file.last_seq)]))
+    return max(0, min(_rows(file) - others, size(moved(missing, [file]))))
+
+
+def _kept(root: Path, missing: Missing) -> list[File]:
+    """Files set aside before: a run that did not come to its end has not made them again.
+
+    They count only where rows of older days are known to be missing.
+    """
+    return list(everywhere(root / "set-aside")) if missing.short else []
 
 
 def _rows(file: File) -> int:
@@ -75,43 +88,27 @@ def _rows(file: File) -> int:
 
 
 def _damaged(root: Path, progress: Progress) -> Iterator[File]:
+    """Files that are not whole; one that is, in the folder of another table, is a person's to move."""
     for table in schema.TABLES:
         for file in listed(root, table):
-            if not _is_whole(file):
+            if not is_whole(file):
                 yield file
+            elif (own := own_table(file)) != table:
+                raise NotARecordingError(
+                    f"{file.path}: holds rows of table {own}; move it into that one's folder"
+                )
             progress(file.path.stat().st_size)
 
 
-def _is_whole(file: File) -> bool:
-    """Whether a file is what was published; where its name does not say what that was, whether every page reads."""
-    try:
-        if not file.is_intact:
-            return False
-        with pq.ParquetFile(file.path) as parquet:
-            version = int((parquet.metadata.metadata or {}).get(b"ib-recorder.format", 1))
-        for _ in batches(file.path) if file.crc is None else ():
-            pass
-    except ValueError:  # Arrow's own too
-        return False
-    except OSError as error:
-        if error.errno not in BAD_BYTES:
-            raise  # no permission, no descriptors: nothing is known of the file
-        return False
-    if version > FORMAT:
-        raise NotARecordingError(
-            f"{file.path}: of format {version}; this version reads up to {FORMAT}: update"
-        )
-    return True
-
-
 class _Wanted:
-    """What is to be made again of what is missing, ``damaged`` being the files that were just set aside."""
+    """What is to be made again of what is missing, ``aside`` being the files that were set aside."""
 
-    def __init__(self, missing: Missing, damaged: list[File]) -> None:
+    def __init__(self, missing: Missing, aside: list[File]) -> None:
         self.untold = {table: found for table, found in missing.untold.items() if found}
         self._events = missing.events
+        self._twice = missing.twice
         self._kept = missing.numbers
-        own = {table: [file for file in damaged if file.table == table] for table in schema.SEQUENCED}
+        own = {table: [file for file in aside if file.table == table] for table in schema.SEQUENCED}
         self._older = {table: moved(missing, files) for table, files in own.items()}
         if missing.short != 0:
             self._older["events"] = missing.older.runs
@@ -131,26 +128,42 @@ class _Wanted:
         """The numbers that are wanted of one table."""
         return [*self._older[table], *self._kept]
 
+    def new(self, table: str, rows: pa.Table, there: Sequence[Row]) -> pa.Table:
+        """The rows of a table without numbers that are not there, as what they were or as what was told again."""
+        known = {identity(table, row) for row in there}
+        found = [(identity(table, row), row) for row in rows.to_pylist()]
+        if table == "gaps":
+            known |= self._twice([*there, *(row for apart, row in found if apart not in known)])
+        return rows.filter(pa.array([apart not in known for apart, _ in found], pa.bool_()))
+
 
 def _restore(root: Path, wanted: _Wanted, done: Mended) -> list[Run]:
     """Publish what the archive and the segments that were set aside hold; returns what those that are whole held."""
-    there = {table: {identity(table, row) for row in rows_of(root, table)} for table in wanted.untold}
-    held = []
-    for _, segment in rendered(sources(root, folder.load(root)), wanted.places):
+    there = {table: list(rows_of(root, table)) for table in wanted.untold}
+    held, checkpoint = [], folder.load(root)
+    for _, segment in rendered(sources(root, checkpoint), wanted.places):
         tables = {
             name: _only(table, wanted.of(name))
             for name, table in segment.tables.items()
             if name in schema.SEQUENCED
         }
         tables |= {
-            name: _new(name, segment.tables[name], there[name]) for name in there & segment.tables.keys()
+            name: wanted.new(name, segment.tables[name], there[name])
+            for name in there.keys() & segment.tables.keys()
         }
         last = segment.next_seq - 1
         for part in partitions({k: v for k, v in tables.items() if len(v)}, segment.first_seq, last):
-            done.files.append(publish(root, part))
-            done.rows += len(part.rows)
+            if not _is_let_go_of(part, checkpoint):
+                done.files.append(publish(root, part))
+                done.rows += len(part.rows)
         held += [] if segment.damage else [(segment.first_seq, last)]
     return held
+
+
+def _is_let_go_of(part: Partition, checkpoint: Checkpoint) -> bool:
+    """Whether retention took these rows: ticks of a day before those it keeps."""
+    is_older = part.last_seq < checkpoint.kept_seq and part.day.isoformat() < (checkpoint.kept_from or "")
+    return is_older and part.table in schema.MARKET_TABLES
 
 
 def _only(table: pa.Table, wanted: list[Run]) -> pa.Table:
@@ -159,8 +172,3 @@ def _only(table: pa.Table, wanted: list[Run]) -> pa.Table:
     seq = table["seq"].to_numpy()
     place = np.searchsorted(starts, seq, side="right") - 1
     return table.filter(pa.array((place >= 0) & (seq <= ends[place])) if len(wanted) else pa.array(seq < 0))
-
-
-def _new(name: str, table: pa.Table, there: set[Told]) -> pa.Table:
-    """The rows that are not there yet."""
-    return table.filter(pa.array([identity(name, row) not in there for row in table.to_pylist()], pa.bool_()))

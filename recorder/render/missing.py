@@ -8,7 +8,7 @@ Rules:
 
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from recorder.journal import folder
 from recorder.partition import listed
 from recorder.render.damage import Key, Run
 from recorder.render.numbers import Counts, Portion, batches, extend, numbered_files, portions, size
-from recorder.render.told import Heard, Told, Untold
+from recorder.render.told import Heard, Row, Told, Untold, identity
 
 
 @dataclass(slots=True)
@@ -65,6 +65,10 @@ class Missing:
     def events(self) -> list[int]:
         """The numbers of the events that tell of what is not there."""
         return [seq for found in self.untold.values() for _, seqs in found.values() for seq in seqs]
+
+    def twice(self, gaps: Iterable[Row]) -> set[Told]:
+        """What tells those of some rows of ``gaps`` apart that are told of by another one of them too."""
+        return {identity("gaps", row) for rows in self._events.twice(gaps).values() for row in rows}
 
     def beside(self, run: Run) -> Run:
         """The last number that is there before some that are not, and the first one behind."""

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recorder import schema
+from recorder.journal.folder import FORMAT, NotARecordingError
 from recorder.partition import File, listed
+from recorder.render.aside import BAD_BYTES, is_damaged
 from recorder.render.damage import REASON, Run
 
 MOST = 2**26
@@ -158,6 +160,40 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Rec
             yield from file.iter_batches(columns=None if columns is None else list(columns))
     except UnicodeDecodeError as error:  # a flipped bit in its footer
         raise pa.ArrowInvalid(str(error)) from None
+
+
+def is_whole(file: File) -> bool:
+    """Whether a file is what was published; where its name does not say what that was, whether every page reads.
+
+    Raises:
+        NotARecordingError: it is of a newer format.
+        OSError: no permission, no descriptors: nothing is known of it.
+    """
+    if is_damaged(file):
+        return False
+    try:
+        with pq.ParquetFile(file.path) as parquet:
+            version = int((parquet.metadata.metadata or {}).get(b"ib-recorder.format", 1))
+        for _ in batches(file.path) if file.crc is None else ():
+            pass
+    except ValueError:  # Arrow's own too
+        return False
+    except OSError as error:
+        if error.errno not in BAD_BYTES:
+            raise
+        return False
+    if version > FORMAT:
+        raise NotARecordingError(
+            f"{file.path}: of format {version}; this version reads up to {FORMAT}: update"
+        )
+    return True
+
+
+def own_table(file: File) -> str:
+    """The table whose rows a file that is whole says it holds; the folder's, if it does not say."""
+    with pq.ParquetFile(file.path) as parquet:
+        said: bytes = (parquet.metadata.metadata or {}).get(b"ib-recorder.table", file.table.encode())
+    return said.decode()
 
 
 def times(root: Path, wanted: Iterable[int]) -> dict[int, int]:

@@ -1,14 +1,16 @@
 """Which of a segment's rows are in their tables already: a renderer was killed before its checkpoint.
 
 Rules:
-- A row is there if a published one has its number and its time. Where another version put it into another table, it
-  stays, like all that was published before: rendering again from the archive is what changes that.
+- A row is there if a published one has its number and its time; of a table without numbers, what tells it apart. Where
+  another version put it into another table, it stays, like all that was published before: rendering again from the
+  archive is what changes that.
 - Only files that speak of numbers from the checkpoint's on are looked into: none, unless a renderer was killed.
 - One of them that is damaged is set aside: its rows are in the segment still.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,9 +21,14 @@ from recorder.partition import File
 from recorder.render.aside import BAD_BYTES, keep_file
 from recorder.render.numbers import batches
 from recorder.render.publish import Partition, make_durable, partitions
+from recorder.render.told import IDENTITY, identity
 
-Row: TypeAlias = tuple[int, int]
-"""A row's number and its ``ts_recv``, microseconds."""
+Row: TypeAlias = tuple[object, ...]
+"""A row's number and its ``ts_recv``, microseconds; of a table without numbers its identity."""
+
+Tables: TypeAlias = tuple[str, ...]
+
+_NUMBERED = tuple(sorted(schema.SEQUENCED))
 
 
 def not_placed(root: Path, parts: Iterable[Partition], next_seq: int) -> Iterator[Partition]:
@@ -30,23 +37,25 @@ def not_placed(root: Path, parts: Iterable[Partition], next_seq: int) -> Iterato
     Raises:
         OSError: a file cannot be looked into.
     """
-    there: dict[dt.date, set[Row]] = {}
+    there: dict[tuple[Tables, dt.date], set[Row]] = {}
     for part in parts:
-        if part.day not in there:
-            there[part.day] = set().union(*(_rows(root, file) for file in _files(root, part.day, next_seq)))
-        placed = there[part.day]
-        if part.table not in schema.SEQUENCED or not placed:
+        tables = _NUMBERED if part.table in schema.SEQUENCED else (part.table,)
+        if (tables, part.day) not in there:
+            found = _files(root, tables, part.day, next_seq)
+            there[tables, part.day] = set().union(*(_rows(root, file) for file in found))
+        placed = there[tables, part.day]
+        if not placed:
             yield part
             continue
-        flags = [row not in placed for row in _numbered(part.rows)]
+        flags = [row not in placed for row in _apart(part.table, part.rows)]
         if any(flags):
-            rest = part.rows.filter(pa.array(flags))
-            yield from partitions({part.table: rest}, part.first_seq, part.last_seq)
+            rest = partitions({part.table: part.rows.filter(pa.array(flags))}, part.first_seq, part.last_seq)
+            yield from (replace(one, kind=part.kind) for one in rest)
 
 
-def _files(root: Path, day: dt.date, next_seq: int) -> Iterator[File]:
+def _files(root: Path, tables: Tables, day: dt.date, next_seq: int) -> Iterator[File]:
     """The files of a day that may hold rows from ``next_seq`` on; their names are durable then."""
-    for table in sorted(schema.SEQUENCED):
+    for table in tables:
         folder = partition.folder(root, table, day)
         found = partition.in_folder(folder) if folder.is_dir() else []
         beyond = [file for file in found if file.last_seq >= next_seq and file.is_named_by_us]
@@ -59,7 +68,8 @@ def _rows(root: Path, file: File) -> set[Row]:
     """A file's rows; of one that is damaged none, and it is set aside."""
     try:
         if file.is_intact:
-            return {row for batch in batches(file.path, ["seq", "ts_recv"]) for row in _numbered(batch)}
+            columns = IDENTITY.get(file.table, ("seq", "ts_recv"))
+            return {row for batch in batches(file.path, columns) for row in _apart(file.table, batch)}
     except pa.ArrowInvalid:
         pass
     except OSError as error:
@@ -69,5 +79,7 @@ def _rows(root: Path, file: File) -> set[Row]:
     return set()
 
 
-def _numbered(rows: pa.Table | pa.RecordBatch) -> Iterator[Row]:
+def _apart(table: str, rows: pa.Table | pa.RecordBatch) -> Iterator[Row]:
+    if table in IDENTITY:
+        return (identity(table, row) for row in rows.select(IDENTITY[table]).to_pylist())
     return zip(rows["seq"].to_pylist(), rows["ts_recv"].cast(pa.int64()).to_pylist(), strict=True)

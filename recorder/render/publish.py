@@ -1,8 +1,8 @@
 """Tables to Parquet files that are there whole or not at all.
 
 Order of every publication: write staged -> fsync -> read back -> make the partition durable -> rename without
-replacing -> fsync the folder. Only then may the segment go. The name begins with the rows' numbers, so that a
-repetition after a crash is recognised as done.
+replacing -> fsync the folder. Only then may the segment go. The name ends with the checksum of the bytes, so that a
+repetition after a crash changes nothing, and a file of the same numbers with other rows hides none.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from recorder import partition as partitioned
 from recorder import schema
 from recorder.journal.durable import sync_folder
 from recorder.journal.folder import FORMAT
+from recorder.render.aside import is_damaged, keep_file
 from recorder.render.tables import by_number
 
 ROW_GROUP = 122_880
@@ -89,25 +90,28 @@ def publish(root: Path, partition: Partition) -> Published:
         PublishError: the staged file does not read back whole.
         OSError: the disk refused.
     """
-    target = _published(root, partition)
     staged = root / "staging" / f"{partition.table}-{partition.stem}.parquet"
-    if target is None:
-        write(staged, _sorted(partition.rows), partition.table)
-        _check(staged, partition)
-        target = place(staged, root, partition)
-    # Also where the file was there already: whoever was killed after placing it may not have come this far.
-    staged.unlink(missing_ok=True)
+    write(staged, _sorted(partition.rows), partition.table)
+    _check(staged, partition)
+    target = place(staged, root, partition)
+    staged.unlink()
     make_durable(target.parent)
     return Published(target, len(partition.rows), target.stat().st_size)
 
 
 def place(staged: Path, root: Path, partition: Partition) -> Path:
-    """Give a file that is durable its name among the others; it keeps the staged one too."""
+    """Give a file that is durable its name among the others; it keeps the staged one too.
+
+    One that bears the name and is damaged is set aside.
+    """
     folder = partition.folder(root)
     folder.mkdir(parents=True, exist_ok=True)
     crc = partitioned.checksum(staged)
     target = folder / partitioned.name(partition.first_seq, partition.last_seq, crc, partition.kind)
-    with contextlib.suppress(FileExistsError):  # published meanwhile: the same bytes
+    there = partitioned.parse(target)
+    if there is not None and target.exists() and is_damaged(there):
+        keep_file(root, there)
+    with contextlib.suppress(FileExistsError):  # published before: the same bytes
         os.link(staged, target)
     return target
 
@@ -116,14 +120,6 @@ def make_durable(folder: Path) -> None:
     """Make the names in a day's folder, its own, and that of its table durable."""
     for one in (folder, *folder.parents[:2]):
         sync_folder(one)
-
-
-def _published(root: Path, partition: Partition) -> Path | None:
-    """The file that holds these rows already."""
-    wanted = partition.first_seq, partition.last_seq, partition.kind
-    folder = partition.folder(root)
-    found = partitioned.in_folder(folder) if folder.is_dir() else []
-    return next((file.path for file in found if (file.first_seq, file.last_seq, file.kind) == wanted), None)
 
 
 def write(path: Path, rows: pa.Table, table: str) -> None:

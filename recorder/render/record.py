@@ -90,8 +90,10 @@ def _unheld(runs: list[Run], held: list[Run]) -> list[Run]:
 
 
 def _older(root: Path, missing: Missing, suspects: list[Run], done: Mended) -> None:
-    """What is older than retention kept; ``suspects``: the numbers among which it is."""
+    """What is older than retention kept; ``suspects``: the numbers among which it is, if there are enough of them."""
     lost = Lost.of(root)
+    if size(suspects) < (missing.short or 0):
+        suspects = missing.older.runs
     unsaid = [part for run in suspects for part in lost.split(run)[0]]
     if unsaid:
         _publish_holes(root, missing, [([(unsaid[0][0], unsaid[-1][1])], missing.older.lived)], done)

@@ -2,7 +2,8 @@
 
 Rules:
 - One way for all three. A segment goes only when all its rows are durably in their tables and the checkpoint says what
-  comes after it; being killed anywhere in between means doing the same again, with the same result.
+  comes after it; being killed anywhere in between means doing the same again, with the same result. One that is found
+  behind the checkpoint goes if its rows are there still, or the archive keeps it.
 - One at a time: whoever comes while another renders the same root waits for it.
 - In order: a segment that the archive cannot take stays, and with it those behind it; their rows are published.
 - Numbers that are lost are in a gap of reason ``damaged`` before the checkpoint goes past them.
@@ -25,6 +26,7 @@ from recorder.render import aside
 from recorder.render.archive import NotArchivedError, archive
 from recorder.render.damage import Hole, Live, as_partitions, holes, streams
 from recorder.render.lasts import kept, note
+from recorder.render.leftover import Leftover
 from recorder.render.placed import not_placed
 from recorder.render.publish import Partition, Published, partitions, publish
 from recorder.render.tables import Rendered, render
@@ -73,10 +75,12 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
         _refuse_newer(waiting)
         aside.sweep(root)
         refused: list[NotArchivedError] = []
+        behind = [path for path in waiting if not _is_new(path, checkpoint)]
+        leftover = Leftover(root, [] if checkpoint.archive else behind)
         for path in waiting:
             if not refused or _is_new(path, checkpoint):
                 began = time.perf_counter()
-                done = _recover_one(root, path, checkpoint, refused)
+                done = _recover_one(root, path, checkpoint, leftover, refused)
                 yield replace(done, seconds=time.perf_counter() - began)
         if refused:
             raise refused[0]
@@ -115,7 +119,7 @@ def _is_new(path: Path, checkpoint: Checkpoint) -> bool:
 
 
 def _recover_one(
-    root: Path, path: Path, checkpoint: Checkpoint, refused: list[NotArchivedError]
+    root: Path, path: Path, checkpoint: Checkpoint, leftover: Leftover, refused: list[NotArchivedError]
 ) -> Recovered:
     """Publish a segment and let it go; where the archive has refused one, this one stays too."""
     content, before = path.read_bytes(), Mark(checkpoint.last_ts, checkpoint.next_seq - 1)
@@ -138,7 +142,8 @@ def _recover_one(
     if is_new:
         _fold(checkpoint, rendered)
     _advance(root, checkpoint, folder.number(path))
-    end = cut(content, rendered, follower)
+    is_done = is_new or checkpoint.archive or leftover.is_placed(rendered)
+    end = cut(content, rendered, follower) if is_done else None  # of rows that are lost it is a source
     if not refused:
         refused += _let_go(root, path, content, end, keep=checkpoint.archive)
     return Recovered(
@@ -155,9 +160,8 @@ def _recover_one(
 def _parts(
     root: Path, rendered: Rendered, lost: list[tuple[Hole, set[tuple[str, str]]]], checkpoint: Checkpoint
 ) -> Iterator[Partition]:
-    parts = list(partitions(rendered.tables, rendered.first_seq, rendered.next_seq - 1))
-    yield from not_placed(root, parts, checkpoint.next_seq)
-    yield from as_partitions(lost)
+    parts = partitions(rendered.tables, rendered.first_seq, rendered.next_seq - 1)
+    yield from not_placed(root, [*parts, *as_partitions(lost)], checkpoint.next_seq)
 
 
 def _follower(root: Path, path: Path) -> Record | None:
@@ -176,7 +180,7 @@ def _unheard_of(rendered: Rendered, follower: Record | None) -> set[tuple[str, s
 
 
 def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bool) -> list[NotArchivedError]:
-    """A segment whose rows are in their tables; ``end``: where its whole records end, None: it is damaged.
+    """A segment that is rendered; ``end``: where its whole records end, None: it is to be kept as it is.
 
     Returns why it has to stay, if it has to.
     """

@@ -7,13 +7,12 @@ Rules:
 - Its reason is the one that the events say: its numbers stand in their tables, and none of them counts as lost.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from recorder.render.damage import REASON, Key
-from recorder.render.told import Row
+from recorder.render.damage import Key
+from recorder.render.told import Row, apart, paired
 
 UNKNOWN = "unknown"
 """Reason where the events say none."""
@@ -65,17 +64,11 @@ def ended(events: Iterable[Row]) -> Iterator[Ended]:
 
 
 def untold(found: Iterable[Ended], rows: Iterable[Row]) -> list[Ended]:
-    """Those that have no row of ``gaps``: a row belongs to the first that did not end before it."""
-    theirs: dict[Key, set[tuple[Any, ...]]] = defaultdict(set)
-    for row in rows:
-        if row["reason"] != REASON:
-            theirs[row["symbol"], row["stream"]].add((row["seq_end"], row["seq_start"], row["ts_start"]))
-    left = {key: deque(sorted(ends)) for key, ends in theirs.items()}
-    lost = []
-    for one in found:
-        ends = left.get(one.key)
-        if ends and ends[0][0] <= one.end["seq"]:
-            ends.popleft()
-        else:
-            lost.append(one)
-    return lost
+    """Those that have no row of ``gaps``."""
+    there = apart("gaps", rows)
+    told = list(found)
+    ends: dict[Key, dict[int, object]] = defaultdict(dict)
+    for one in told:
+        ends[one.key][one.end["seq"]] = one.end["ts_recv"]
+    pairs = {key: paired(seqs, there[key]) for key, seqs in ends.items()}
+    return [one for one in told if not pairs[one.key][one.end["seq"]]]

@@ -1,17 +1,25 @@
-"""Where rows can be had from once more: segments of the archive, set aside, and waiting to be archived."""
+"""Where rows can be had from once more: segments of the archive, set aside, and waiting to be archived.
+
+Rule: of those of one number it is one without damage, the archive's before others; else the first that reads.
+"""
 
 import contextlib
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.journal.folder import Checkpoint, number, segments
-from recorder.journal.format import NotASegmentError
+from recorder.journal.format import Damage, NotASegmentError, Record, scan
 from recorder.journal.state import State
 from recorder.render.archive import archived, decompressed
 from recorder.render.damage import Run
 from recorder.render.tables import Rendered, render
 from recorder.render.torn import first_record
+
+_KEPT = re.compile(r"(\d+)(?:\.\d+)?\.journal")
+"""A segment set aside, and another of its name; one with a reason in its name is no source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +51,42 @@ class Source:
 
 def sources(root: Path, checkpoint: Checkpoint) -> list[Source]:
     """All there are, by number; one that does not read is none."""
-    aside = [path for path in (root / "journal" / "set-aside").glob("*.journal") if path.stem.isdecimal()]
-    published = [path for path in segments(root) if number(path) < checkpoint.next_segment]
-    paths = {number(path): path for path in (*published, *aside)}
-    paths |= {one.number: one.path for one in archived(root)}
-    firsts = []
-    for at, path in sorted(paths.items()):
+    found = ((at, _best(paths)) for at, paths in sorted(_lying(root, checkpoint).items()))
+    firsts = [(path, at, record) for at, best in found for path, record in best]
+    ends = [*(record.seq for _, _, record in firsts), checkpoint.next_seq][1:]
+    return [
+        Source(path, at, record.seq, end, record.kind == "S")
+        for (path, at, record), end in zip(firsts, ends, strict=False)
+    ]
+
+
+def _lying(root: Path, checkpoint: Checkpoint) -> dict[int, list[Path]]:
+    """The files there are of each number, the archive's first."""
+    paths: dict[int, list[Path]] = defaultdict(list)
+    for one in archived(root):
+        paths[one.number].append(one.path)
+    for path in sorted((root / "journal" / "set-aside").glob("*.journal")):
+        if named := _KEPT.fullmatch(path.name):
+            paths[int(named[1])].append(path)
+    for path in segments(root):
+        if number(path) < checkpoint.next_segment:
+            paths[number(path)].append(path)
+    return paths
+
+
+def _best(paths: list[Path]) -> list[tuple[Path, Record]]:
+    """The one that is taken, and its first record; none, if none reads."""
+    found = []
+    for path in paths:
         with contextlib.suppress(OSError, NotASegmentError):
-            record = first_record(_content(path))
-            if record is not None:
-                firsts.append((path, at, record.seq, record.kind == "S"))
-    ends = [*(first for _, _, first, _ in firsts), checkpoint.next_seq][1:]
-    return [Source(*one[:3], end, one[3]) for one, end in zip(firsts, ends, strict=False)]
+            content = _content(path)
+            record = first_record(content)
+            if record is None:
+                continue
+            if len(paths) == 1 or not any(isinstance(one, Damage) for one in scan(content)):
+                return [(path, record)]
+            found.append((path, record))
+    return found[:1]
 
 
 def rendered(found: list[Source], wanted: list[Run]) -> Iterator[tuple[Source, Rendered]]:

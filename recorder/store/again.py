@@ -1,18 +1,22 @@
 """Rendering again what the archive holds: how a bug in decoding is mended after the fact.
 
-Order: render every segment of the archive -> stage, a folder a table and day, those rows and the rows of no archived
-segment -> hold the numbers of before against those of after -> swap the folders as one act (``pending``).
+Order: render every segment of the archive -> hold the files of those days against the checksums in their names ->
+stage, a folder a table and day, those rows and the rows of no archived segment -> hold the numbers of before against
+those of after -> swap the folders as one act (``pending``).
 
 Rules:
 - Rows keep their numbers; one may move to another table. No number is lost, none stands twice.
+- Of ticks of days that retention took, those come back that are still there: their numbers say which.
 - ``gaps`` and ``instruments`` stay: they are what the recorder said itself, and nothing decodes them.
 """
 
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,16 +31,19 @@ from recorder.journal.folder import load
 from recorder.journal.format import NotASegmentError
 from recorder.partition import File
 from recorder.render.archive import Archived, archived
+from recorder.render.aside import is_damaged
 from recorder.render.numbers import Stretch
 from recorder.render.publish import Partition, encoding, metadata, partitions, publish
 from recorder.render.tables import Rendered, render
-from recorder.store.files import shaped
+from recorder.store import order
+from recorder.store.files import DamagedFileError, pieces
 from recorder.store.pending import Swap, begin, swap_all
 from recorder.store.swap import compacting
 
 Progress: TypeAlias = Callable[[int], None]
-Kept: TypeAlias = Callable[[Partition], bool]
+Kept: TypeAlias = Callable[[Partition], Iterable[Partition]]
 Numbers: TypeAlias = npt.NDArray[np.int64]
+Standing: TypeAlias = Callable[[dt.date], Numbers]
 Place: TypeAlias = tuple[str, dt.date]
 """A table and a day."""
 
@@ -72,25 +79,23 @@ def again(root: Path, day: dt.date | None = None, progress: Progress = lambda _b
     Raises:
         NotARecordingError, RootInUseError: it cannot be done now.
         NotTheSameError: the archive is not of this recording; nothing was changed.
+        DamagedFileError: a file that is to be rendered again in part is damaged; nothing was changed.
         PublishError, CannotExchangeError, OSError: nothing was changed, or ``roll_forward`` goes on.
     """
     segments = [one for one in archived(root) if day in (None, one.day)]
     checkpoint = load(root)  # behind the archive: an orphaned renderer may be adding to both
-    next_seq, kept_from = checkpoint.next_seq, dt.date.fromisoformat(checkpoint.kept_from or "0001-01-01")
-
-    def is_kept(part: Partition) -> bool:
-        """Whether retention took nothing of it: what it left of an older day is rendered again like any other."""
-        is_there = partition.folder(root, part.table, part.day).is_dir()
-        return part.table == "events" or part.day >= kept_from or is_there
-
+    kept_from = dt.date.fromisoformat(checkpoint.kept_from or "0001-01-01")
     done = Again()
     with compacting(root):
         area = begin(root)
-        covered = list(_render(area, segments, is_kept, done, progress))
-        if any(last >= next_seq for _, last in covered):
-            raise NotTheSameError(f"{root}/archive: holds numbers from {next_seq} on, which were never given")
+        kept = partial(_kept, kept_from, lru_cache(maxsize=2)(partial(_standing, root)))
+        covered = list(_render(area, segments, kept, done, progress))
+        if any(last >= checkpoint.next_seq for _, last in covered):
+            said = f"holds numbers from {checkpoint.next_seq} on, which were never given"
+            raise NotTheSameError(f"{root}/archive: {said}")
         # Listed once: what comes to a folder from here on is none of it, and comes along when folders are swapped.
         before = {place: _files(root, *place) for place in _folders(root, area)}
+        _refuse_damaged(chain.from_iterable(before.values()))
         for place, files in before.items():
             _stage_rest(area, place, files, covered)
         after = {place: _files(area, *place) for place in before}
@@ -111,27 +116,48 @@ def _swaps(before: Files, after: Files, done: Again) -> Iterator[Swap]:
 
 
 def _render(
-    area: Path, segments: list[Archived], is_kept: Kept, done: Again, progress: Progress
+    area: Path, segments: list[Archived], kept: Kept, done: Again, progress: Progress
 ) -> Iterator[tuple[int, int]]:
     """Publish the segments' rows in the staging area; the first and the last number of each."""
     for one in segments:
-        with contextlib.suppress(OSError, NotASegmentError):
-            rendered = render(one.content())
-            if not rendered.damage:
-                yield _published(area, rendered, is_kept)
-                done.segments += 1
-                progress(one.path.stat().st_size)
-                continue
-        done.unreadable.append(one.path)
+        rendered = _rendered(one)
+        if rendered is None:
+            done.unreadable.append(one.path)
+            continue
+        yield _published(area, rendered, kept)
+        done.segments += 1
+        progress(one.path.stat().st_size)
 
 
-def _published(area: Path, rendered: Rendered, is_kept: Kept) -> tuple[int, int]:
-    """Stage a segment's rows, but for ticks of days that retention took."""
+def _rendered(one: Archived) -> Rendered | None:
+    """A segment's rows; None: it does not read, or not all of it."""
+    with contextlib.suppress(OSError, NotASegmentError):
+        rendered = render(one.content())
+        return None if rendered.damage else rendered
+    return None
+
+
+def _published(area: Path, rendered: Rendered, kept: Kept) -> tuple[int, int]:
+    """Stage a segment's rows, but for ticks that retention took."""
     numbered = {name: rows for name, rows in rendered.tables.items() if name in schema.SEQUENCED}
     for part in partitions(numbered, rendered.first_seq, rendered.next_seq - 1):
-        if is_kept(part):
-            publish(area, part)
+        for one in kept(part):
+            publish(area, one)
     return rendered.first_seq, rendered.next_seq - 1
+
+
+def _kept(kept_from: dt.date, standing: Standing, part: Partition) -> Iterable[Partition]:
+    """What is to be of it: ticks of a day that retention took only where their numbers stand in that day still."""
+    if part.table == "events" or part.day >= kept_from:
+        return [part]
+    still = np.isin(part.rows["seq"].to_numpy(), standing(part.day))
+    return partitions({part.table: part.rows.filter(pa.array(still))}, part.first_seq, part.last_seq)
+
+
+def _standing(root: Path, at: dt.date) -> Numbers:
+    """The numbers that stand in a day's tables."""
+    files = [file for table in schema.SEQUENCED for file in _files(root, table, at)]
+    return np.concatenate([np.empty(0, np.int64), *(seq for file in files for seq in _numbers(file))])
 
 
 def _folders(root: Path, area: Path) -> list[Place]:
@@ -143,6 +169,12 @@ def _folders(root: Path, area: Path) -> list[Place]:
         for table in schema.SEQUENCED
         if partition.folder(root, table, at).is_dir() or partition.folder(area, table, at).is_dir()
     ]
+
+
+def _refuse_damaged(files: Iterable[File]) -> None:
+    for file in files:
+        if is_damaged(file):
+            raise DamagedFileError(f"{file.path}: damaged")
 
 
 def _stage_rest(area: Path, place: Place, files: list[File], covered: list[tuple[int, int]]) -> None:
@@ -158,20 +190,17 @@ def _stage_rest(area: Path, place: Place, files: list[File], covered: list[tuple
 
 def _write_rest(area: Path, file: File, target: Path, covered: list[tuple[int, int]]) -> None:
     """What a file holds besides the rows that were rendered again; a row group at a time."""
-    staged = area / "staging" / "rest.parquet"
+    staged, shape = area / "staging" / "rest.parquet", order.shape(file.table)
     least, most = 0, -1
-    with pq.ParquetFile(file.path, page_checksum_verification=True) as source:
-        shape = source.schema_arrow.remove_metadata()
-        with pq.ParquetWriter(staged, shape, **encoding(shape.names)) as writer:
-            for group in range(source.num_row_groups):
-                rows = source.read_row_group(group)
-                rows = rows.filter(pa.array(~_covered(rows["seq"].to_numpy(), covered)))
-                if len(rows):
-                    writer.write_table(rows.cast(shape))
-                    seq = rows["seq"].to_numpy()
-                    least = int(seq.min()) if most < 0 else min(least, int(seq.min()))
-                    most = max(most, int(seq.max()))
-            writer.add_key_value_metadata(metadata(file.table))
+    with pq.ParquetWriter(staged, shape, **encoding(shape.names)) as writer:
+        for rows in pieces(file.path, file.table):
+            rest = rows.filter(pa.array(~_covered(rows["seq"].to_numpy(), covered)))
+            if len(rest):
+                writer.write_table(rest)
+                seq = rest["seq"].to_numpy()
+                least = int(seq.min()) if most < 0 else min(least, int(seq.min()))
+                most = max(most, int(seq.max()))
+        writer.add_key_value_metadata(metadata(file.table))
     if most >= 0:
         with staged.open("rb") as written:
             os.fsync(written.fileno())
@@ -198,7 +227,8 @@ def _refuse_other_numbers(at: dt.date, before: list[File], after: list[File]) ->
     counts = [Stretch([files[0], *files[1:]]) for _ in range(2)]
     for found, stretch in zip((before, after), counts, strict=True):
         for file in found:
-            stretch.count(pq.read_table(file.path, columns=["seq"], partitioning=None)["seq"].to_numpy())
+            for seq in _numbers(file):
+                stretch.count(seq)
     old, new = counts
     if ((new.counts == 0) & (old.counts > 0)).any() or (new.counts > 1).any():
         raise NotTheSameError(
@@ -217,11 +247,14 @@ def _fingerprints(files: list[File]) -> npt.NDArray[np.uint64]:
     """A number for each row, of all its values."""
     parts = [np.empty(0, np.uint64)]
     for file in files:
-        with pq.ParquetFile(file.path) as source:
-            for group in range(source.num_row_groups):
-                rows = shaped(source.read_row_group(group), schema.schema(file.table))
-                parts.append(hash_pandas_object(rows.to_pandas(), index=False).to_numpy().astype(np.uint64))
+        found = (rows.to_pandas() for rows in pieces(file.path, file.table))
+        parts += [hash_pandas_object(rows, index=False).to_numpy().astype(np.uint64) for rows in found]
     return np.unique(np.concatenate(parts))
+
+
+def _numbers(file: File) -> Iterator[Numbers]:
+    for rows in pieces(file.path, file.table, ["seq"]):
+        yield rows["seq"].to_numpy()
 
 
 def _files(root: Path, table: str, at: dt.date) -> list[File]:

@@ -2,6 +2,7 @@
 
 Rules:
 - Before the word nothing has happened; behind it, whoever comes next finishes (``roll_forward``).
+- What the word speaks of is durable before it. Where it is not there all the same, no folder is exchanged any more.
 - What came to a folder meanwhile comes along, and so does what is none of ours.
 """
 
@@ -10,10 +11,14 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
-from recorder.journal.durable import sync_folder
+from recorder import partition
+from recorder.journal.durable import move, sync_folder
 from recorder.journal.folder import SWAPPING
 from recorder.journal.lock import rendering
+from recorder.render.aside import is_damaged
+from recorder.render.publish import make_durable
 from recorder.store.swap import CannotExchangeError, exchange
 
 
@@ -46,6 +51,9 @@ def swap_all(root: Path, swaps: list[Swap]) -> None:
         CannotExchangeError: this filesystem cannot; nothing was changed.
         OSError: the disk refused; ``roll_forward`` goes on.
     """
+    for swap in swaps:
+        make_durable(area(root) / swap.folder)
+    sync_folder(area(root).parent)
     word = root / SWAPPING
     staged = word.with_suffix(".new")
     with staged.open("w") as file:
@@ -58,36 +66,77 @@ def swap_all(root: Path, swaps: list[Swap]) -> None:
         roll_forward(root)
     except CannotExchangeError:
         word.unlink()
+        sync_folder(word.parent)
         raise
 
 
-def roll_forward(root: Path) -> bool:
-    """Finish what was begun; returns whether there was anything to finish.
+def roll_forward(root: Path) -> Literal["finished", "set aside"] | None:
+    """Finish what was begun; None: there was nothing to finish.
+
+    Where the word does not read, or what it speaks of is no longer whole, it is kept in ``set-aside`` with all that is
+    staged, and no folder is exchanged: what is staged may be what stood in a folder before.
 
     Raises:
         CannotExchangeError, OSError: it cannot be finished; the word stays.
     """
     word = root / SWAPPING
     if not word.exists():
-        return False
+        return None
     with rendering(root):
         if not word.exists():  # whoever came first has done it
-            return False
-        for swap in json.loads(word.read_bytes()):
-            _swap(root, Swap(**swap))
+            return None
+        swaps = _said(word)
+        if swaps is None or not all(_is_done(root, swap) or _is_staged(root, swap) for swap in swaps):
+            _set_aside(root)
+            return "set aside"
+        for swap in swaps:
+            _swap(root, swap)
         word.unlink()
         sync_folder(word.parent)
     shutil.rmtree(area(root), ignore_errors=True)
-    return True
+    return "finished"
+
+
+def _said(word: Path) -> list[Swap] | None:
+    """What a word says; None: it is spoilt."""
+    try:
+        return [Swap(**swap) for swap in json.loads(word.read_bytes())]
+    except (ValueError, TypeError):
+        return None
+
+
+def _is_done(root: Path, swap: Swap) -> bool:
+    there = _names(root / swap.folder)
+    return there >= set(swap.after) and there.isdisjoint(set(swap.before) - set(swap.after))
+
+
+def _is_staged(root: Path, swap: Swap) -> bool:
+    """Whether all that is to be in the folder is there, and whole."""
+    return all(_is_whole(area(root) / swap.folder / name) for name in swap.after)
+
+
+def _is_whole(path: Path) -> bool:
+    file = partition.parse(path)
+    return file is not None and path.exists() and not is_damaged(file)
+
+
+def _set_aside(root: Path) -> None:
+    """The word goes last: without it, what is staged is nobody's."""
+    if area(root).exists():
+        move(area(root), root / "set-aside")
+    move(root / SWAPPING, root / "set-aside")
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _swap(root: Path, swap: Swap) -> None:
     live, staged = root / swap.folder, area(root) / swap.folder
-    there = {path.name for path in live.iterdir()} if live.is_dir() else set()
-    if not (there >= set(swap.after) and there.isdisjoint(set(swap.before) - set(swap.after))):
+    if not _is_done(root, swap):
         staged.mkdir(parents=True, exist_ok=True)
         live.mkdir(parents=True, exist_ok=True)
-        for name in there - set(swap.before):
+        for name in _names(live) - set(swap.before):
             if not (live / name).is_dir() and not os.path.lexists(staged / name):
                 os.link(live / name, staged / name, follow_symlinks=False)
         sync_folder(staged)

@@ -64,14 +64,26 @@ def set_aside(root: Path) -> Iterator[Flaw]:
         )
 
 
+def copies(root: Path) -> Iterator[Flaw]:
+    """Parquet files among the tables that are not ours: whoever reads the whole folder has their rows too."""
+    for path in _foreign(root):
+        if path.suffix == ".parquet":
+            text = f"{path}: not the recorder's; who reads the whole folder reads it: move it out"
+            yield Flaw("misplaced", text)
+
+
 def notes(root: Path) -> Iterator[Note]:
-    """Torn tails that are kept, and files among the tables that are not ours."""
+    """Torn tails that are kept, and other files among the tables that are not ours."""
     for path in sorted((root / "journal" / "set-aside").glob("*.torn")):
         size = counted(path.stat().st_size, "byte")
         yield Note("torn", f"{path}: {size} of a record that nobody finished writing")
+    for path in _foreign(root):
+        if path.suffix != ".parquet":
+            yield Note("foreign", f"{path}: not the recorder's; move it out")
+
+
+def _foreign(root: Path) -> Iterator[Path]:
     for table in schema.TABLES:
         for path in sorted((root / table).rglob("*")):
             if path.is_file() and (parse(path) is None or path.parent.parent != root / table):
-                yield Note(
-                    "foreign", f"{path}: not the recorder's; who reads the whole folder reads it: move it out"
-                )
+                yield path

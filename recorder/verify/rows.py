@@ -1,7 +1,9 @@
 """Reads the files of the tables: each is what was published, and holds the numbers that its name says."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -9,7 +11,8 @@ import pyarrow.parquet as pq
 
 from recorder.journal.folder import FORMAT
 from recorder.partition import File, day_column
-from recorder.render.numbers import Counts, Portion, batches
+from recorder.render.damage import Run
+from recorder.render.numbers import Counts, Portion, batches, own_table
 from recorder.render.told import Heard, Told, identity
 from recorder.verify.verdict import Flaw, Verdict, doubled
 
@@ -79,6 +82,22 @@ def read(
     verdict.files += 1
 
 
+def holders(files: Iterable[File], runs: list[Run]) -> list[Path]:
+    """Those of the files in which any number of the runs stands; one that does not read is told elsewhere."""
+    found: list[Path] = []
+    for file in files:
+        near = [(first, last) for first, last in runs if file.first_seq <= last and first <= file.last_seq]
+        with contextlib.suppress(OSError, ValueError):
+            if near and any(_any_within(batch.column("seq"), near) for batch in batches(file.path, ["seq"])):
+                found.append(file.path)
+    return found
+
+
+def _any_within(column: pa.Array, runs: list[Run]) -> bool:
+    seq = column.to_numpy()
+    return any(bool(((seq >= first) & (seq <= last)).any()) for first, last in runs)
+
+
 def _refuse_other_bytes(file: File) -> None:
     if not file.is_intact:
         raise pa.ArrowInvalid("damaged: its bytes are not those whose checksum is in its name")
@@ -89,10 +108,12 @@ def _refuse_other_bytes(file: File) -> None:
 
 
 def _misplaced(file: File) -> Iterator[Flaw]:
-    """Rows of another day than the folder's, by the statistics of a file that is intact."""
+    """Rows of another table or day than the folder's, by what a file that is intact says of itself."""
     with pq.ParquetFile(file.path) as parquet:
         groups = [parquet.metadata.row_group(group) for group in range(parquet.num_row_groups)]
         column = parquet.schema_arrow.get_field_index(day_column(file.table))
+    if (own := own_table(file)) != file.table:
+        yield Flaw("misplaced", f"{file.path}: holds rows of table {own}; they belong into that one's folder")
     bounds = [group.column(column).statistics for group in groups if column >= 0]
     days = {at.date() for one in bounds if one and one.has_min_max for at in (one.min, one.max)}
     for day in sorted(days - {file.day}):

@@ -1,6 +1,8 @@
 """What a verification says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from recorder.config.wording import counted
 from recorder.render.damage import Run
@@ -49,7 +51,7 @@ class Verdict:
 
 def missing(found: list[Run]) -> list[Flaw]:
     """Numbers that are in no table, and in no gap."""
-    return [Flaw("missing", f"{text}: in no table{rows}") for text, rows in _told(found)]
+    return [Flaw("missing", f"{text}: in no table{rows}") for text, rows, _ in _told(found)]
 
 
 def older(short: int, kept_seq: int) -> Flaw:
@@ -60,12 +62,14 @@ def older(short: int, kept_seq: int) -> Flaw:
 
 def lost(found: list[Run]) -> list[Note]:
     """Numbers that are in no table, but in a gap that says so."""
-    return [Note("lost", f"{text}: in no table, but in a gap{rows}") for text, rows in _told(found)]
+    return [Note("lost", f"{text}: in no table, but in a gap{rows}") for text, rows, _ in _told(found)]
 
 
-def twice(found: list[Run]) -> list[Flaw]:
-    """Numbers that several rows have."""
-    return [Flaw("twice", f"{text}: in more than one row") for text, _ in _told(found)]
+def twice(found: list[Run], holders: Callable[[list[Run]], list[Path]]) -> list[Flaw]:
+    """Numbers that several rows have; ``holders`` are the files in which any of some numbers stand."""
+    return [
+        Flaw("twice", f"{text}: in more than one row{_of(holders(runs))}") for text, _, runs in _told(found)
+    ]
 
 
 def doubled(table: str, row: Told, count: int) -> Flaw:
@@ -74,11 +78,20 @@ def doubled(table: str, row: Told, count: int) -> Flaw:
     return Flaw("twice", f"table {table}: {own}: in {count} rows")
 
 
-def _told(found: list[Run]) -> list[tuple[str, str]]:
+def _of(paths: list[Path]) -> str:
+    more = f" and {len(paths) - _EACH} more" if len(paths) > _EACH else ""
+    return f" of {', '.join(map(str, paths[:_EACH]))}{more}" if paths else ""
+
+
+def _told(found: list[Run]) -> list[tuple[str, str, list[Run]]]:
+    """Numbers in words, how many rows that is, and the numbers."""
     count = sum(last - first + 1 for first, last in found)
     if len(found) > _EACH:
-        return [(f"numbers {found[0][0]} to {found[-1][1]}, {count:,} of them", "")]
-    return [(_named(first, last), f" ({counted(last - first + 1, 'row')})") for first, last in found]
+        return [(f"numbers {found[0][0]} to {found[-1][1]}, {count:,} of them", "", found)]
+    return [
+        (_named(first, last), f" ({counted(last - first + 1, 'row')})", [(first, last)])
+        for first, last in found
+    ]
 
 
 def _named(first: int, last: int) -> str:

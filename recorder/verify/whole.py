@@ -26,7 +26,7 @@ from recorder.render.numbers import Counts, Lost, numbered_files, portions, size
 from recorder.render.told import Heard
 from recorder.verify import kept
 from recorder.verify.coverage import Coverage
-from recorder.verify.rows import Apart, Progress, VanishedError, read, read_portion
+from recorder.verify.rows import Apart, Progress, VanishedError, holders, read, read_portion
 from recorder.verify.verdict import Flaw, Verdict, lost, missing, older, twice
 
 _ATTEMPTS = 5
@@ -75,7 +75,7 @@ class _Reading:
             *kept.journal(self._root),
             *kept.archive(self._root, self._progress),
         ]
-        verdict.flaws += kept.set_aside(self._root)
+        verdict.flaws += [*kept.set_aside(self._root), *kept.copies(self._root)]
         verdict.notes += kept.notes(self._root)
         verdict.flaws += self._behind()
         if folder.load(self._root).kept_seq != self._checkpoint.kept_seq:
@@ -103,15 +103,15 @@ class _Reading:
         seq = np.concatenate([table["seq"].to_numpy() for table in tables.values()])
         self._heard.add(tables["events"])
         self._verdict.rows += len(seq)
-        if len(seq):
-            self._counts.add(seq)
-            self._settle(int(seq.max()) + 1)
+        self._counts.add(seq)
+        # One that holds no rows says all the same which number comes next.
+        self._settle(int(seq.max(initial=tail.first_seq - 1)) + 1)
 
     def _settle(self, upto: int) -> None:
         """All rows with lesser numbers have been read. Numbers below ``kept_seq`` may be gone by retention."""
         self._coverage.take(self._heard.below(upto))
         found, doubled = self._counts.settle(upto)
-        self._verdict.flaws += twice(doubled)
+        self._verdict.flaws += twice(doubled, lambda runs: holders(numbered_files(self._root), runs))
         kept_seq = self._checkpoint.kept_seq
         self._gone += size((first, min(last, kept_seq - 1)) for first, last in found if first < kept_seq)
         parts = [self._lost.split((max(first, kept_seq), last)) for first, last in found if last >= kept_seq]
@@ -128,7 +128,8 @@ class _Reading:
     def _untold(self) -> Iterator[Flaw]:
         """Gaps and contract details that the events tell of and that are in no table, or that are there twice."""
         untold, gaps, details = self._coverage.untold, Apart("gaps"), Apart("instruments")
-        lacking = untold.missing("gaps", gaps.noting(self._rows("gaps")))
+        rows = list(gaps.noting(self._rows("gaps")))
+        lacking = untold.missing("gaps", rows)
         for (symbol, stream), (count, _) in sorted(lacking.items()):
             gaps_of = f"{counted(count, 'gap')} of {symbol} {stream} that ended"
             yield Flaw("missing", f"not in table gaps: {gaps_of}")
@@ -136,6 +137,9 @@ class _Reading:
             text = f"contract details of {symbol}, fetched at {at}, are not in table instruments"
             yield Flaw("missing", text)
         yield from (flaw for apart in (gaps, details) for flaw in apart.twice())
+        for end, theirs in sorted(untold.twice(rows).items()):
+            text = f"table gaps: {len(theirs)} rows tell of the gap of {theirs[0]['symbol']} {theirs[0]['stream']}"
+            yield Flaw("twice", f"{text} that ended with number {end}")
 
     def _rows(self, table: str) -> Iterator[dict[str, Any]]:
         for file in listed(self._root, table):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from rendered import bid, written
+from rendered import bid, whole_tape, written
 from tape import Tape
 
 from recorder.journal import folder
@@ -123,3 +123,34 @@ def test_a_day_that_the_archive_does_not_hold_is_said_with_those_that_it_does(ro
     said = f"{root}: nothing was rendered again: {lacking}; {WHY}"
     assert (1, "", said) == recover(root, "--from-archive", "--date", "2026-11-21")
     assert 0 == recover(root, "--from-archive", "--date", "2026-11-22")[0]
+
+
+@pytest.mark.parametrize(
+    "how", [lambda whole: whole[:-1], lambda whole: whole[:40] + b"?" + whole[41:], lambda _: b""]
+)
+def test_a_damaged_file_keeps_everything_from_being_rendered_again_and_that_is_one_line(root, how):
+    list(render(root))
+    path = next(root.glob("level1/date=*/*.parquet"))
+    path.write_bytes(how(path.read_bytes()))
+    said = f"{path}: damaged; nothing was changed: run `ib-recorder recover {root}` first\n"
+    assert (1, "", said) == recover(root, "--from-archive")
+    assert 0 == recover(root)[0]
+    assert (0, "") == recover(root, "--from-archive")[::2]
+
+
+def test_an_interrupted_rendering_again_that_cannot_be_finished_is_said_once(root):
+    list(render(root))
+    (root / folder.SWAPPING).write_bytes(bytes(300))
+    begun = "what an interrupted recover --from-archive had begun"
+    said = f"damaged, set aside: {begun}; the tables stay as they are\n"
+    assert (0, said + IDLE, "") == recover(root)
+    assert (0, IDLE, "") == recover(root)
+
+
+def test_a_file_in_another_tables_folder_is_one_line(tmp_path):
+    root = written(tmp_path / "data", whole_tape(3))
+    list(render(root))
+    (path,) = (root / "gaps").glob("date=*/*.parquet")
+    there = path.rename(root / "level1" / path.parent.name / path.name)
+    said = f"{there}: holds rows of table gaps; move it into that one's folder\n"
+    assert (1, said) == recover(root)[::2]

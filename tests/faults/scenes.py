@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from store.recordings import decoded_wrong
 from tape import NOON, Tape
 
 from recorder.journal import folder
+from recorder.render.archive import archived
 from recorder.render.recover import recover
 from recorder.store import Limits, compact
+from recorder.store.again import again
 from recorder.wire.layouts import frame
 
 LINES = {
@@ -70,6 +73,24 @@ def published(root: Path, tape: Tape) -> Path:
     return root
 
 
+def misread(root: Path) -> Path:
+    """A day that was decoded wrong: a file of two segments and some behind it; the archive holds the first alone."""
+    folder.adopt(written(root, scattered()), archive=True)
+    later = {path: path.read_bytes() for path in folder.segments(root)[2:]}
+    for path in later:
+        path.unlink()
+    list(recover(root))
+    list(once(root))
+    for path, content in later.items():
+        path.write_bytes(content)
+    list(recover(root))
+    decoded_wrong(root, "level1", price=99.0)
+    decoded_wrong(root, "events", code=99)
+    for one in archived(root)[1:]:
+        one.path.unlink()
+    return root
+
+
 def written(root: Path, tape: Tape) -> Path:
     """The tape as the journal of a recording."""
     folder.create(root)
@@ -93,12 +114,14 @@ class Undertaking:
         prepare: makes the recording.
         program: the program as behind ``python -m``; the root comes last.
         again: the same in this process, as it is done next time.
+        alters: whether rows are others afterwards: cut off early, it leaves those of before.
     """
 
     name: str
     prepare: Callable[[Path], object]
     program: tuple[str, ...]
     again: Callable[[Path], Iterable[object]]
+    alters: bool = False
 
     def arguments(self, root: Path) -> tuple[str, ...]:
         """The program's command line, without the interpreter."""
@@ -118,7 +141,14 @@ RECOVER = Undertaking("recover", lambda root: written(root, full()), ("recorder"
 COMPACT = Undertaking(
     "compact", lambda root: published(root, scattered()), ("recorder.store", "--linger", "0"), once
 )
-UNDERTAKINGS = (PUBLISH, COMPACT)
+FROM_ARCHIVE = Undertaking(
+    "render again",
+    misread,
+    ("recorder", "recover", "--from-archive"),
+    lambda root: [again(root)],
+    alters=True,
+)
+UNDERTAKINGS = (PUBLISH, COMPACT, FROM_ARCHIVE)
 """Whatever changes what is published is listed here; it is then killed, refused and cut off all over its run."""
 
 SOAKED = (*UNDERTAKINGS, RECOVER)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tape import names
@@ -211,3 +212,16 @@ def test_where_both_are_gone_nothing_is_begun_anew(root):
         (root / path).unlink()
     with pytest.raises(NotARecordingError, match="holds 'level1' and no"):
         folder.create(root)
+
+
+@pytest.mark.parametrize("more", [{"next_seq": 12}, {"next_segment": 4}, {"kept_seq": 5}])
+def test_an_old_recording_json_put_back_is_noticed_by_its_copy(root, more):
+    folder.create(root)
+    folder.save(root, AS_SAVED)
+    old = (root / stated.FIRST).read_bytes()
+    later = replace(AS_SAVED, **more)
+    folder.save(root, later)
+    (root / stated.FIRST).write_bytes(old)
+    assert later == folder.load(root)
+    assert [stated.FIRST] == folder.heal(root)
+    assert ([], later) == (stated.spoilt(root), folder.load(root))

@@ -194,3 +194,42 @@ def test_a_row_that_is_there_twice_does_not_hide_that_another_is_missing(tape, t
     second.unlink()
     assert sorted(flaw.kind for flaw in verify(root).flaws) == ["missing", "twice"]
     assert mend(root).retold == 1
+
+
+def test_contract_details_of_a_segment_that_turns_up_whole_stand_beside_those_that_were_read(tmp_path):
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    for symbol in ("AAPL", "MSFT"):
+        tape.control(
+            "qualified", symbol=symbol, instrument={"symbol": symbol, "con_id": 1, "sec_type": "STK"}
+        )
+        tape.read(bid(2))
+    tape.roll()
+    tape.seal()
+    root = written(tmp_path / "data", tape)
+    segment = folder.segments(root)[0]
+    whole = segment.read_bytes()
+    segment.write_bytes(whole.replace(b'"qualified"', b'"qualifixd"', 1))
+    list(recover(root))
+    (root / "journal" / "set-aside" / segment.name).write_bytes(whole)
+    mend(root)
+    assert ["AAPL", "MSFT"] == sorted(row["symbol"] for row in recorded(root)["instruments"])
+    assert [] == mend(root).files
+
+
+def test_numbers_that_are_lost_are_in_a_gap_beside_one_told_again_of_the_same_numbers(tmp_path):
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    tape.roll()
+    tape.read(bid(7))
+    gapped(tape, {"ts_start": tape.ts, "seq_start": tape.seq - 1}, "farm")
+    tape.read(bid(6))
+    tape.roll()
+    tape.read(bid(5))
+    tape.seal()
+    root = recording(tmp_path / "data", tape)
+    files(root, "gaps")[0].unlink()
+    mend(root)
+    files(root, "events")[1].unlink()
+    assert 2 == mend(root).lost
+    assert [] == verify(root).flaws

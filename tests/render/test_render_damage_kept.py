@@ -14,6 +14,7 @@ from recorder.render.mend import mend
 from recorder.store import retain
 from recorder.verify import verify
 
+DAY = 86_400_000_000
 MIDNIGHT = NOON + 12 * 3600 * 1_000_000
 
 
@@ -157,4 +158,131 @@ def test_a_damaged_file_of_ticks_that_retention_left_among_older_numbers_is_made
     flipped(path)
     done = mend(root)
     assert (done.rows, done.lost, recorded(root)) == (rows, 0, before)
+    assert flaws(root) == []
+
+
+def clock_ahead(root):
+    """Ticks of a day that a clock was ahead at stay when retention takes those around them, by their numbers."""
+    tape = Tape(ts=NOON - 30 * DAY)
+    tape.open(AAPL=(3, "level1"))
+    for days in (-30, 20, -29, 0):
+        tape.ts = NOON + days * DAY
+        tape.read(bid(days) * 2)
+        tape.roll()
+    tape.seal()
+    written(root, tape)
+    folder.adopt(root, archive=True)
+    list(recover(root))
+    retain(root, 1, None, dt.date(2026, 11, 23))
+    (ahead,) = root.glob("level1/date=2026-12-12/*")
+    return ahead
+
+
+def refused(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_what_a_recover_that_was_refused_has_set_aside_is_made_again_by_the_next(tmp_path, monkeypatch):
+    root = tmp_path / "data"
+    ahead = clock_ahead(root)
+    before = recorded(root)
+    flipped(ahead)
+    with monkeypatch.context() as context:
+        context.setattr("recorder.render.mend.publish", refused)
+        with pytest.raises(OSError, match="No space"):
+            mend(root)
+    assert before != recorded(root)
+    mend(root)
+    assert before == recorded(root)
+
+
+def test_ticks_that_retention_took_do_not_come_back_though_a_file_of_theirs_lies_set_aside(tape, tmp_path):
+    root = written(tmp_path / "data", tape)
+    folder.adopt(root, archive=True)
+    list(recover(root))
+    flipped(min((root / "level1").glob("date=*/*")))
+    mend(root)
+    retain(root, 1, None, dt.date(2026, 11, 24))
+    before = recorded(root)
+    gone(old_events(root)[0])
+    mend(root)
+    assert before == recorded(root)
+
+
+@pytest.mark.parametrize("table", ["level1", "events"])
+def test_older_events_that_are_gone_are_in_a_gap_though_a_file_of_later_days_is_damaged_too(
+    tape, tmp_path, table
+):
+    root = kept(tape, tmp_path / "data", archive=False)
+    for path in old_events(root):
+        gone(path)
+    flipped(max((root / table).glob("date=2026-11-23/*"), key=lambda path: path.stat().st_size))
+    mend(root)
+    kept_seq = folder.load(root).kept_seq
+    assert any((gap["seq_start"], gap["seq_end"]) == (0, kept_seq) for gap in recorded(root)["gaps"])
+    assert flaws(root) == []
+
+
+def test_older_events_that_are_gone_are_in_a_gap_though_damaged_ones_are_made_again(tape, tmp_path):
+    """As many rows as are missing were in a file that was set aside, but they are not those."""
+    root = kept(tape, tmp_path / "data", archive=True)
+    first, second, *_ = old_events(root)
+    for one in sorted((root / "archive").glob("*/*"))[1:]:
+        one.unlink()
+    flipped(first)
+    gone(second)
+    mend(root)
+    (gap,) = recorded(root)["gaps"]
+    number = int(second.name.split("-")[0])
+    assert gap["seq_start"] < number < gap["seq_end"]
+    assert flaws(root) == []
+
+
+def sparse(root):
+    """As above, and one number within that file's range was taken by retention."""
+    tape = Tape(ts=NOON - 30 * DAY)
+    tape.open(AAPL=(3, "level1"))
+    tape.roll()
+    for days in (20, -30, 20):
+        tape.ts = NOON + days * DAY
+        tape.read(bid(days))
+    tape.roll()
+    tape.ts = NOON
+    tape.read(bid(0))
+    tape.seal()
+    written(root, tape)
+    folder.adopt(root, archive=True)
+    list(recover(root))
+    retain(root, 1, None, dt.date(2026, 11, 23))
+    (ahead,) = root.glob("level1/date=2026-12-12/*")
+    return ahead
+
+
+def is_all_in_a_gap(root):
+    spans = {(gap["seq_start"], gap["seq_end"]) for gap in recorded(root)["gaps"]}
+    return (0, folder.load(root).kept_seq) in spans
+
+
+def test_an_older_event_that_is_gone_is_in_a_gap_though_a_file_that_says_nothing_might_have_held_it(
+    tmp_path,
+):
+    """A file without its end had as many rows as its name allows, for all that is known; it had fewer."""
+    root = tmp_path / "data"
+    ahead = sparse(root)
+    ahead.write_bytes(ahead.read_bytes()[:-30])
+    gone(min(root.glob("events/date=*/*")))
+    gone(min(root.glob("archive/*/*")))
+    mend(root)
+    assert is_all_in_a_gap(root)
+    assert flaws(root) == []
+
+
+def test_rows_of_later_days_do_not_stand_for_an_older_event_that_is_gone(tmp_path):
+    root = tmp_path / "data"
+    flipped(sparse(root))
+    flipped(next(root.glob("level1/date=2026-11-22/*")))
+    gone(min(root.glob("events/date=*/*")))
+    shutil.rmtree(root / "archive")
+    mend(root)
+    assert is_all_in_a_gap(root)
     assert flaws(root) == []

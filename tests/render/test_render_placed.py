@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rendered import recorded, whole_tape, written
+from rendered import GAP, bid, recorded, whole_tape, written
 from store.recordings import put, tick
-from tape import numbered
+from tape import Tape, numbered
 
 from recorder import schema
 from recorder.journal import folder
@@ -55,6 +55,25 @@ def killed_after(monkeypatch, root, files):
 def without_books(context):
     """A decoder that does not know the rows of a book: they are in ``other``."""
     context.delitem(rows_module._BY_KEY, (12, 0))
+
+
+def two_of(table):
+    """A segment that holds two rows of a table without numbers, the second at its end."""
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"), MSFT=(4, "level1"))
+    tape.roll()
+    for symbol in ("AAPL", "MSFT"):
+        tape.read(bid(1))
+        if table == "gaps":
+            own = {**GAP, "symbol": symbol}
+            tape.control("gap_start", **own)
+            tape.control("gap_end", **own, ts_end=tape.ts, seq_end=tape.seq - 1)
+        else:
+            own = {"symbol": symbol, "con_id": 1003, "sec_type": "STK"}
+            tape.control("qualified", symbol=symbol, instrument=own)
+    tape.read(bid(2))
+    tape.seal()
+    return tape
 
 
 def seqs(root):
@@ -129,6 +148,48 @@ def test_a_foreign_file_that_could_be_one_by_its_name_keeps_nothing_from_being_p
     assert "unreadable" in {flaw.kind for flaw in verify(root).flaws}
     theirs.unlink()
     assert tape.tables() == recorded(root)
+
+
+@pytest.mark.parametrize("table", ["gaps", "instruments"])
+def test_a_damaged_file_without_numbers_of_a_killed_renderer_is_made_from_the_segment_too(
+    root, monkeypatch, table
+):
+    tape = whole_tape(3)
+    written(root, tape)
+    killed_after(monkeypatch, root, ALL)
+    (path,) = (root / table).glob("date=*/*")
+    path.write_bytes(cut_off(path.read_bytes()))
+    list(recover(root))
+    assert tape.tables() == recorded(root)
+    assert (root / "set-aside" / path.relative_to(root)).exists()
+
+
+@pytest.mark.parametrize("table", ["gaps", "instruments"])
+def test_a_row_without_a_number_stands_once_when_the_next_renderer_reads_more_of_the_segment(
+    root, monkeypatch, table
+):
+    """Its file was written when one of two rows did not read."""
+    written(root, two_of(table))
+    segment = folder.segments(root)[1]
+    whole, spoilt = segment.read_bytes(), bytearray(segment.read_bytes())
+    spoilt[whole.rindex(b'"MSFT"') + 1] ^= 1
+    segment.write_bytes(spoilt)
+    killed_after(monkeypatch, root, ALL)
+    assert ["AAPL"] == [row["symbol"] for row in recorded(root)[table] if row.get("reason") != "damaged"]
+    segment.write_bytes(whole)
+    list(recover(root))
+    rows = [row["symbol"] for row in recorded(root)[table] if row.get("reason") != "damaged"]
+    assert ["AAPL", "MSFT"] == sorted(rows)
+
+
+def test_a_file_that_is_published_again_takes_the_place_of_a_damaged_one_of_its_name(root):
+    folder.create(root)
+    path = put(root, "level1", [tick(1, day=DAY)], DAY)
+    content = path.read_bytes()
+    path.write_bytes(cut_off(content))
+    put(root, "level1", [tick(1, day=DAY)], DAY)
+    assert content == path.read_bytes()
+    assert cut_off(content) == (root / "set-aside" / path.relative_to(root)).read_bytes()
 
 
 def plain(seq):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from recorder import partition, schema
 from recorder.journal import folder
-from recorder.render.publish import Partition, publish
+from recorder.render.publish import Partition, publish, write
 
 DAY = date(2025, 3, 3)
 TODAY = DAY + timedelta(days=7)
@@ -78,3 +78,20 @@ def put_many(root, start, count, day=DAY):
     columns = [own.get(field.name, pa.nulls(count, field.type)) for field in names]
     rows = pa.table(columns, names=names.names)
     return publish(root, Partition("level1", day, start, start + count - 1, rows)).path
+
+
+def decoded_wrong(root, table, **values):
+    """As a bug in decoding would have it: other values under the same numbers."""
+    for file in partition.listed(root, table):
+        rows = pq.ParquetFile(file.path).read()
+        others = pa.Table.from_pylist([row | values for row in rows.to_pylist()], rows.schema)
+        staged = root / "staging" / "other"
+        write(staged, others, table)
+        file.path.unlink()
+        name = partition.name(file.first_seq, file.last_seq, partition.checksum(staged), file.kind)
+        staged.rename(file.path.with_name(name))
+
+
+def spoilt_prices(root):
+    """Prices that a bug in decoding has made the same."""
+    decoded_wrong(root, "level1", price=1.0)

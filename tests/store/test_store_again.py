@@ -1,21 +1,30 @@
 """Rendering again from the archive takes along nothing that is not its own, whatever shape the files have."""
 
+import datetime as dt
 import importlib
+import shutil
 import subprocess
 import sys
 
 import pyarrow.parquet as pq
 import pytest
-from rendered import recorded, whole_tape, written
-from store.test_store_awkward import archiving, spoilt_prices
+from faults.scenes import LONG_AGO, misread
+from rendered import bid, recorded, whole_tape, written
+from store.recordings import put, spoilt_prices
+from store.test_store_awkward import archiving
+from tape import NOON, Tape, names
 
-from recorder import partition
+from recorder import partition, schema
 from recorder.journal import folder
 from recorder.render import recover
+from recorder.render.mend import mend
 from recorder.render.publish import write
+from recorder.store import pending, retain
 from recorder.store.again import again
+from recorder.store.files import DamagedFileError
 from recorder.store.pending import roll_forward
 from recorder.verify import verify
+from recorder.wire.layouts import frame
 
 
 @pytest.mark.parametrize("at", ["archived", "_stage_rest", "_refuse_other_numbers", "_changed", "swap_all"])
@@ -113,3 +122,133 @@ def test_a_file_without_a_column_that_came_later_is_rendered_again_like_any_othe
     done = again(root)
     assert right == recorded(root)
     assert ["level1"] == list(done.changed)
+
+
+@pytest.mark.parametrize("table", ["level1", "events"])
+def test_a_damaged_file_is_not_made_whole_by_rendering_again(tmp_path, table):
+    misread(tmp_path)
+    path = next(tmp_path.glob(f"{table}/date=*/*-day-*.parquet"))
+    content = bytearray(path.read_bytes())
+    for at in (40, len(content) // 2, len(content) - 40):
+        spoilt = bytearray(content)
+        spoilt[at] ^= 4
+        path.write_bytes(spoilt)
+        with pytest.raises(DamagedFileError, match=path.name):
+            again(tmp_path)
+        assert spoilt == path.read_bytes()
+        assert str(path) in {flaw.text.partition(": ")[0] for flaw in verify(tmp_path).flaws}
+
+
+def killed_behind_its_word(root, monkeypatch, swapped):
+    """Render again, and be killed when so many folders are swapped."""
+    swap, left = pending._swap, [swapped]
+
+    def killed(*arguments):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        swap(*arguments)
+
+    with monkeypatch.context() as context:
+        context.setattr(pending, "_swap", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(root)
+    assert (root / folder.SWAPPING).exists()
+
+
+def gone(staged):
+    shutil.rmtree(staged)
+
+
+def one_of_a_day_gone(staged):
+    next(staged.glob("events/date=*/*.parquet")).unlink()
+
+
+def one_of_a_day_spoilt(staged):
+    path = next(path for path in staged.glob("events/date=*/*.parquet") if path.stat().st_nlink == 1)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def the_word_spoilt(staged):
+    staged.with_suffix(".json").write_bytes(bytes(300))
+
+
+def the_word_another(staged):
+    staged.with_suffix(".json").write_bytes(b'{"folder": "level1"}')
+
+
+@pytest.mark.parametrize("swapped", [0, 1])
+@pytest.mark.parametrize(
+    "damage", [gone, one_of_a_day_gone, one_of_a_day_spoilt, the_word_spoilt, the_word_another]
+)
+def test_what_is_staged_and_not_whole_takes_no_row_with_it(tmp_path, monkeypatch, damage, swapped):
+    root = misread(tmp_path / "data")
+    before = numbers(root)
+    killed_behind_its_word(root, monkeypatch, swapped)
+    damage(root / "staging" / "from-archive")
+    left = sorted(path.name for path in (root / "staging" / "from-archive").rglob("*.parquet"))
+    tables = recorded(root)
+    assert "set aside" == roll_forward(root)
+    assert (tables, before) == (recorded(root), numbers(root))
+    assert left == sorted(path.name for path in (root / "set-aside").rglob("*.parquet"))
+    assert "from-archive.json" in names(root / "set-aside")
+    assert {"damaged"} == {flaw.kind for flaw in verify(root).flaws if "set-aside" in flaw.text}
+    assert roll_forward(root) is None
+    shutil.rmtree(root / "set-aside")
+    again(root)
+    mend(root)
+    assert before == numbers(root)
+    assert ([], []) == (verify(root).flaws, names(root / "staging"))
+
+
+def numbers(root):
+    """The numbers that stand in the tables, as often as they do."""
+    tables = recorded(root)
+    return sorted(row["seq"] for table in schema.SEQUENCED for row in tables[table])
+
+
+def without_ticks(root, old):
+    """A recording whose retention took the ticks of its first day; ``old``: what was read on it."""
+    tape = Tape(ts=NOON - LONG_AGO)
+    tape.control("session_start", text="x")
+    tape.open(AAPL=(3, "level1"))
+    tape.read(old)
+    tape.roll()
+    tape.ts = NOON
+    tape.read(bid(7))
+    tape.seal()
+    folder.adopt(written(root, tape), archive=True)
+    list(recover(root))
+    return tape
+
+
+BEHIND = dt.date(2026, 11, 23)
+
+
+def test_ticks_that_retention_took_stay_gone_where_a_row_came_to_their_day_later(tmp_path):
+    tape = without_ticks(tmp_path, b"".join(map(bid, range(20))))
+    retain(tmp_path, 1, None, BEHIND)
+    late = Tape(seq=tape.seq, ts=NOON - LONG_AGO)
+    late.open(AAPL=(3, "level1"))
+    late.read(bid(8))
+    late.seal()
+    folder.segment_path(tmp_path, 3).write_bytes(late.contents()[0])
+    list(recover(tmp_path))
+    before = recorded(tmp_path)
+    spoilt_prices(tmp_path)
+    assert {"level1": 2} == again(tmp_path).changed
+    assert before == recorded(tmp_path)
+    assert [] == verify(tmp_path).flaws
+
+
+def test_a_row_may_move_from_the_events_to_ticks_of_a_day_that_retention_took(tmp_path):
+    without_ticks(tmp_path, bid(1) + frame("200", "3", "what"))
+    right = recorded(tmp_path)
+    path = next(tmp_path.glob("other/date=*/*.parquet"))
+    moved = pq.ParquetFile(path).read().to_pylist()[0]
+    shutil.rmtree(path.parent)
+    put(tmp_path, "events", [{**moved, "kind": "notice"}], partition.parse(path).day)
+    retain(tmp_path, 1, None, BEHIND)
+    assert {"events": 1, "other": 1} == again(tmp_path).changed
+    assert (right["events"], right["other"]) == (recorded(tmp_path)["events"], recorded(tmp_path)["other"])
+    assert [] == verify(tmp_path).flaws

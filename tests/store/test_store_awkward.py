@@ -5,14 +5,11 @@ import os
 import subprocess
 import sys
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from rendered import GAP, bid, recorded, whole_tape, written
-from store.recordings import put, recording, tick
+from store.recordings import put, recording, spoilt_prices, tick
 from tape import Tape, names
 
-from recorder import partition
 from recorder.capture.ledger import Ledger
 from recorder.journal import folder
 from recorder.journal.format import HEADER_SIZE, scan
@@ -20,7 +17,6 @@ from recorder.journal.writer import Journal, now
 from recorder.render import recover
 from recorder.render.archive import archived
 from recorder.render.mend import mend
-from recorder.render.publish import write
 from recorder.store import Limits, compact, pending, retain
 from recorder.store.again import again
 from recorder.verify import verify
@@ -34,22 +30,6 @@ def archiving(root, count=3):
     folder.adopt(root, archive=True)
     assert not any(done.lost for done in recover(root))
     return root
-
-
-def spoilt_prices(root):
-    """As a bug in decoding would have it: other values under the same numbers."""
-    for file in [partition.parse(path) for path in (root / "level1").glob("date=*/*.parquet")]:
-        table = pq.ParquetFile(file.path).read()
-        staged = root / "staging" / "other"
-        write(
-            staged,
-            pa.Table.from_pylist([row | {"price": 1.0} for row in table.to_pylist()], table.schema),
-            "level1",
-        )
-        file.path.unlink()
-        staged.rename(
-            file.path.with_name(partition.name(file.first_seq, file.last_seq, partition.checksum(staged)))
-        )
 
 
 @pytest.mark.parametrize("swapped", [0, 1])

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import pytest
 from faults import appends, model, whole
-from faults.scenes import COMPACT, PUBLISH_SMALL, SOAKED, UNDERTAKINGS
+from faults.scenes import COMPACT, FROM_ARCHIVE, PUBLISH_SMALL, SOAKED, UNDERTAKINGS
 from faults.supervise import DO, Answer
 from faults.trace import LINKS, RENAMES, SYNCS, UNLINKS, WRITES, Call, Trace, earlier, later, shown, without
 
 from recorder import schema
 from recorder.render import recover
+from recorder.store.pending import roll_forward
 
 SEED = 20261122
+AREA = "staging/from-archive"
 BEGUN = 16
 """Calls that make a recording and its first segment; who cannot make those does not begin."""
 
@@ -28,19 +30,21 @@ class Traced:
 
     def __init__(self, supervisor, root, undertaking):
         undertaking.prepare(root)
-        self.root, self.before = root, whole.tree(root)
+        self.root, self.before, (rows, _) = root, whole.tree(root), whole.published(root)
         run = supervisor.run(root, *undertaking.arguments(root))
         assert (run.exit, run.err) == (0, "")
         self.trace, self.again = run.trace, undertaking.again
         self.expected, _ = whole.published(root)
+        self.allowed = [self.expected, rows] if undertaking.alters else [self.expected]
 
     def judged(self, crash):
         """What is wrong after the power cut, before and after ``recover``."""
         whole.grown(crash.tree, self.root)
         _, unreadable = whole.published(self.root)
         try:
+            roll_forward(self.root)
             list(recover(self.root))
-            wrong = unreadable + whole.faults(self.root, self.expected)
+            wrong = unreadable + whole.mildest(self.root, *self.allowed)
             list(self.again(self.root))
             return wrong + whole.faults(self.root, self.expected) + what_matters(self.root)
         except Exception as error:  # noqa: BLE001 - whatever it is, recovery must not end like this
@@ -188,6 +192,12 @@ sync_file, sync_day, sync_table, sync_root = map(synced, (is_staged, is_day, is_
 sync_checkpoint, sync_journal, sync_segment = map(synced, (is_checkpoint, is_journal, is_segment))
 sync_merged = synced(lambda path: path.startswith("staging/") and path.endswith(".parquet"))
 sync_exchange = synced(lambda path: is_table(path.rpartition("/")[2]))
+sync_staging, sync_area = (synced(lambda path, of=of: path == of) for of in ("staging", AREA))
+sync_staged_day = synced(lambda path: path.startswith(f"{AREA}/") and is_day(path))
+sync_staged_table = synced(lambda path: path.startswith(f"{AREA}/") and is_table(path.rpartition("/")[2]))
+sync_rest = synced(lambda path: path == f"{AREA}/staging/rest.parquet")
+sync_word = synced(lambda path: path == f"{AREA}.new")
+replace_word = changed(RENAMES, lambda path: path == f"{AREA}.new")
 place = changed(LINKS, is_staged)
 replace_checkpoint = changed(RENAMES, is_checkpoint)
 replace_first = changed(RENAMES, lambda path: path == "recording.json.new")
@@ -199,9 +209,20 @@ def say(call: Call) -> bool:
     return call.name == "say"
 
 
-def without_last(trace: Trace, omitted) -> Trace:
-    last = [call for call in trace if omitted(call)][-1]
-    return without(trace, lambda call: call is last)
+def without_one(trace: Trace, omitted, place) -> Trace:
+    one = [call for call in trace if omitted(call)][place]
+    return without(trace, lambda call: call is one)
+
+
+def cut(trace: Trace, last) -> tuple[Trace, Trace]:
+    """What was done up to a call, and what behind it."""
+    place = next(place for place, call in enumerate(trace, 1) if last(call))
+    return trace[:place], trace[place:]
+
+
+def without_behind(trace: Trace, last, omitted) -> Trace:
+    done, after = cut(trace, last)
+    return done + without(after, omitted)
 
 
 PUBLISHING = {
@@ -218,7 +239,7 @@ PUBLISHING = {
         lambda trace: earlier(trace, drop_segment, replace_first), "numbers",
     ),
     "the checkpoint is never synced": (lambda trace: without(trace, sync_checkpoint), "refused"),
-    "the checkpoint's name is never synced": (lambda trace: without_last(trace, sync_root), "flaw: damaged"),
+    "the checkpoint's name is never synced": (lambda trace: without_one(trace, sync_root, -1), "flaw: damaged"),
     "the checkpoint is in place before it is synced": (
         lambda trace: earlier(trace, replace_checkpoint, sync_checkpoint), "refused",
     ),
@@ -231,6 +252,25 @@ COMPACTING = {
     "the exchange is never synced": (lambda trace: without(trace, sync_exchange), "missing"),
 }
 """What a compaction may forget."""
+
+RENDERING_AGAIN = {
+    "a staged day is never synced": (lambda trace: without(trace, sync_staged_day), "flaw: damaged"),
+    "a staged table is never synced": (lambda trace: without(trace, sync_staged_table), "flaw: damaged"),
+    "the staged tables' names are never synced": (lambda trace: without(trace, sync_area), "flaw: damaged"),
+    "the name of all that is staged is not synced": (
+        lambda trace: without_one(cut(trace, replace_word)[0], sync_staging, 0), "flaw: damaged",
+    ),
+    "what is staged is synced behind the word": (
+        lambda trace: later(trace, sync_staged_day, replace_word), "flaw: damaged",
+    ),
+    "the rest of a file is never synced": (lambda trace: without(trace, sync_rest), "flaw: damaged"),
+    "the word is never synced": (lambda trace: without(trace, sync_word), "flaw: damaged"),
+    "the word's name is not synced": (lambda trace: without_one(trace, sync_staging, 1), "missing"),
+    "the exchange is never synced": (
+        lambda trace: without_behind(trace, replace_word, sync_exchange), "missing",
+    ),
+}  # fmt: skip
+"""What rendering again may forget. What lacks of what the word speaks of is noticed, and costs no row."""
 
 RECORDING = {
     "the segment is never synced": (lambda trace: without(trace, sync_segment), "missing"),
@@ -252,6 +292,11 @@ def compacting(supervisor, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def rendering_again(supervisor, tmp_path_factory):
+    return Traced(supervisor, tmp_path_factory.mktemp("again") / "data", FROM_ARCHIVE)
+
+
+@pytest.fixture(scope="module")
 def recording(supervisor, tmp_path_factory):
     return Recorded(supervisor, tmp_path_factory.mktemp("recorded") / "data")
 
@@ -264,6 +309,11 @@ def test_what_a_renderer_forgets_is_noticed(publishing, omission):
 @pytest.mark.parametrize("omission", COMPACTING)
 def test_what_a_compaction_forgets_is_noticed(compacting, omission):
     noticed(compacting, *COMPACTING[omission])
+
+
+@pytest.mark.parametrize("omission", RENDERING_AGAIN)
+def test_what_rendering_again_forgets_is_noticed(rendering_again, omission):
+    noticed(rendering_again, *RENDERING_AGAIN[omission])
 
 
 @pytest.mark.parametrize("omission", RECORDING)

@@ -294,7 +294,7 @@ CONFIG = st.builds(
     gateway=st.builds(Gateway, host=st.sampled_from(["::1", "ibgw"]), heartbeat_seconds=SECONDS),
     storage=st.builds(
         Storage,
-        fsync_seconds=SECONDS,
+        fsync_seconds=st.integers(1, 3600),
         retain_days=st.none() | st.integers(1, 9),
         root=st.just(Path("/elsewhere")),
     ),

@@ -6,6 +6,8 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from daemon import run
+from rendered import bid, written
+from tape import Tape
 
 from recorder import partition
 from recorder.journal import folder
@@ -91,6 +93,14 @@ def test_a_day_under_another_date_is_told(recording):
     assert {"misplaced"} == kinds(recording)
 
 
+def test_a_file_in_the_folder_of_another_table_is_told(recording):
+    file = first_file(recording, "trades")
+    file.rename(recording / "level1" / file.parent.name / file.name)
+    verdict = verify(recording)
+    assert ["misplaced"] == [flaw.kind for flaw in verdict.flaws]
+    assert verdict.flaws[0].text.endswith(": holds rows of table trades; they belong into that one's folder")
+
+
 def test_bytes_set_aside_are_told(recording):
     (recording / "journal" / "set-aside").mkdir()
     (recording / "journal" / "set-aside" / "00000001.journal").write_bytes(b"?")
@@ -145,6 +155,17 @@ def test_what_is_still_in_the_journal_counts(tmp_path):
     assert verify(tmp_path).rows == 2
 
 
+def test_a_segment_gone_is_missed_though_the_next_has_no_rows_yet(tmp_path):
+    tape = Tape()
+    tape.open(AAPL=(3, "level1"))
+    tape.read(bid(1))
+    tape.roll()
+    root = written(tmp_path / "data", tape)
+    assert [] == verify(root).flaws
+    folder.segments(root)[0].unlink()
+    assert ["numbers 1 to 2: in no table (2 rows)"] == [flaw.text for flaw in verify(root).flaws]
+
+
 def test_bytes_behind_the_last_page_are_held_against_the_name_too(recording):
     file = first_file(recording, "quotes")
     for at in (1, -2, -20):
@@ -180,11 +201,39 @@ def test_gaps_and_contract_details_that_the_events_tell_of_are_missed(recording,
 
 def test_a_file_that_somebody_put_there_is_a_note(recording):
     (recording / "level1" / "README.txt").write_text("mine")
-    (first_file(recording, "quotes").parent / "mine.parquet").write_bytes(b"?")
+    (first_file(recording, "quotes").parent / "notes.md").write_text("mine")
     verdict = verify(recording)
     assert (verdict.flaws, [note.kind for note in verdict.notes]) == ([], ["foreign", "foreign"])
     code, output, _ = command(recording)
     assert (code, output.count("foreign: ")) == (0, 2)
+
+
+@pytest.mark.parametrize("name", ["copy.parquet", "{} (1).parquet", "deeper/{}.parquet"])
+def test_a_copy_under_another_name_doubles_rows_for_who_reads_the_folder(recording, name):
+    file = first_file(recording, "quotes")
+    copy = file.parent / name.format(file.stem)
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(file, copy)
+    (flaw,) = verify(recording).flaws
+    assert (flaw.kind, flaw.text.split(": ")[0]) == ("misplaced", str(copy))
+
+
+def test_what_is_twice_is_told_with_the_files_it_stands_in(recording):
+    file = first_file(recording, "quotes")
+    whole = partition.parse(file)
+    copy = file.with_name(partition.name(whole.first_seq, whole.last_seq, whole.crc, "copy"))
+    shutil.copy(file, copy)
+    for flaw in verify(recording).flaws:
+        assert flaw.kind == "twice"
+        assert {str(file), str(copy)} == set(flaw.text.split(" of ")[-1].split(", "))
+
+
+def test_a_checksum_of_letters_alone_is_one(recording):
+    file = first_file(recording, "quotes")
+    whole = partition.parse(file)
+    spoilt = file.rename(file.with_name(partition.name(whole.first_seq, whole.last_seq, 0xFEEDFACE)))
+    assert partition.parse(spoilt).crc == 0xFEEDFACE
+    assert kinds(recording) == {"unreadable", "missing"}
 
 
 def test_parquet_files_set_aside_are_told(recording):
