@@ -192,7 +192,10 @@ class _Daemon:
             # Imported here: it brings the renderer's libraries, and this is the rare case.
             from recorder.store.pending import roll_forward  # noqa: PLC0415
 
-            roll_forward(self._root)
+            if roll_forward(self._root) == "set aside":
+                log.warning(
+                    "damaged, set aside: what a recover --from-archive had begun; the tables stay as they are"
+                )
 
     def _checkpoint(self) -> Checkpoint:
         if not folder.segments(self._root):
