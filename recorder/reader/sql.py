@@ -42,12 +42,12 @@ def select(snapshot: Snapshot, query: str) -> pa.Table:
             return connection.sql(query).to_arrow_table()
         except duckdb.Error as error:
             if type(error) in _OF_FILES:
-                _blame(snapshot, named)
+                _blame(snapshot, named, error)
             raise
 
 
-def _blame(snapshot: Snapshot, tables: list[str]) -> None:
-    """Was it a file? Then whoever reads it says so.
+def _blame(snapshot: Snapshot, tables: list[str], error: duckdb.Error) -> None:
+    """Was it a file? Then whoever reads it says so. What names none, and may be the query's fault, is not looked into.
 
     Raises:
         Vanished: a file is gone.
@@ -55,6 +55,8 @@ def _blame(snapshot: Snapshot, tables: list[str]) -> None:
     """
     for table in tables:
         for file in snapshot.files(table):
+            if isinstance(error, duckdb.InvalidInputException) and str(file.path) not in str(error):
+                continue
             read_files([file], table, lambda rows: pa.table({"rows": [sum(map(len, rows.to_batches()))]}))
 
 

@@ -26,22 +26,24 @@ from recorder.render.told import IDENTITY, Told, identity
 class Leftover:
     """What the tables hold of such segments."""
 
-    def __init__(self, root: Path, paths: Iterable[Path]) -> None:
-        """Read the files of the numbered tables.
+    def __init__(self, root: Path, paths: Iterable[Path], kept_seq: int) -> None:
+        """Read the files of the numbered tables; rows with numbers below ``kept_seq`` may be gone by retention.
 
         Raises:
             NotARecordingError: one is of a newer format.
             OSError: nothing can be known of one.
         """
         self._root = root
+        self._kept_seq = kept_seq
         self._lacking = Lost(_outside(_lacking(root, [span for path in paths for span in _span(path)])))
         self._told: dict[Path, set[Told]] = {}
 
     def is_placed(self, segment: Rendered) -> bool:
-        """Whether every row of one of the segments is in its table."""
+        """Whether every row of one of the segments is in its table, but for those that retention has gone past."""
         first, last = segment.first_seq, segment.next_seq - 1
+        least = max(first, self._kept_seq)
         apart = {name: rows for name, rows in segment.tables.items() if name not in schema.SEQUENCED}
-        return not (first <= last and self._lacking.touches(first, last)) and all(
+        return not (least <= last and self._lacking.touches(least, last)) and all(
             self._are_told(part) for part in partitions(apart, first, last)
         )
 

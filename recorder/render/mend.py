@@ -8,7 +8,7 @@ Rules:
 - Runs behind the renderer, under its lock: every number below the checkpoint's is in a table, or missing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,7 +28,7 @@ from recorder.render.numbers import common, is_whole, own_table, size
 from recorder.render.publish import Partition, partitions, publish
 from recorder.render.record import Mended, moved, put_on_record
 from recorder.render.sources import rendered, sources
-from recorder.render.told import Row, identity
+from recorder.render.told import Row, Told, identity
 
 __all__ = ["Mended", "mend"]
 
@@ -128,18 +128,18 @@ class _Wanted:
         """The numbers that are wanted of one table."""
         return [*self._older[table], *self._kept]
 
-    def new(self, table: str, rows: pa.Table, there: Sequence[Row]) -> pa.Table:
+    def new(self, table: str, rows: pa.Table, there: Mapping[Told, Row]) -> pa.Table:
         """The rows of a table without numbers that are not there, as what they were or as what was told again."""
-        known = {identity(table, row) for row in there}
-        found = [(identity(table, row), row) for row in rows.to_pylist()]
-        if table == "gaps":
-            known |= self._twice([*there, *(row for apart, row in found if apart not in known)])
-        return rows.filter(pa.array([apart not in known for apart, _ in found], pa.bool_()))
+        found = {identity(table, row): row for row in rows.to_pylist()}
+        new = found.keys() - there.keys()
+        if table == "gaps" and new:
+            new -= self._twice([*there.values(), *(found[apart] for apart in new)])
+        return rows.filter(pa.array([identity(table, row) in new for row in rows.to_pylist()], pa.bool_()))
 
 
 def _restore(root: Path, wanted: _Wanted, done: Mended) -> list[Run]:
     """Publish what the archive and the segments that were set aside hold; returns what those that are whole held."""
-    there = {table: list(rows_of(root, table)) for table in wanted.untold}
+    there = {table: {identity(table, row): row for row in rows_of(root, table)} for table in wanted.untold}
     held, checkpoint = [], folder.load(root)
     for _, segment in rendered(sources(root, checkpoint), wanted.places):
         tables = {
@@ -153,17 +153,17 @@ def _restore(root: Path, wanted: _Wanted, done: Mended) -> list[Run]:
         }
         last = segment.next_seq - 1
         for part in partitions({k: v for k, v in tables.items() if len(v)}, segment.first_seq, last):
-            if not _is_let_go_of(part, checkpoint):
+            if not _is_let_go_of(root, part, checkpoint):
                 done.files.append(publish(root, part))
                 done.rows += len(part.rows)
         held += [] if segment.damage else [(segment.first_seq, last)]
     return held
 
 
-def _is_let_go_of(part: Partition, checkpoint: Checkpoint) -> bool:
-    """Whether retention took these rows: ticks of a day before those it keeps."""
+def _is_let_go_of(root: Path, part: Partition, checkpoint: Checkpoint) -> bool:
+    """Whether retention took these rows: ticks of a day before those it keeps, whose folder went with them."""
     is_older = part.last_seq < checkpoint.kept_seq and part.day.isoformat() < (checkpoint.kept_from or "")
-    return is_older and part.table in schema.MARKET_TABLES
+    return is_older and part.table in schema.MARKET_TABLES and not part.folder(root).is_dir()
 
 
 def _only(table: pa.Table, wanted: list[Run]) -> pa.Table:

@@ -76,7 +76,7 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
         aside.sweep(root)
         refused: list[NotArchivedError] = []
         behind = [path for path in waiting if not _is_new(path, checkpoint)]
-        leftover = Leftover(root, [] if checkpoint.archive else behind)
+        leftover = Leftover(root, [] if checkpoint.archive else behind, checkpoint.kept_seq)
         for path in waiting:
             if not refused or _is_new(path, checkpoint):
                 began = time.perf_counter()

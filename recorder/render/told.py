@@ -99,6 +99,8 @@ def paired(ends: Mapping[int, object], rows: Iterable[Row]) -> dict[int, list[Ro
         is_told_again = ends.get(row["seq_end"]) == row["ts_end"]
         (found[row["seq_end"]] if is_told_again else others).append(row)
     for end, theirs in found.items():
+        while theirs and others and others[0]["seq_end"] <= theirs[0]["seq_start"]:
+            others.popleft()  # its own event is lost: it ended before the one told again began
         if others and others[0]["seq_end"] <= end:
             theirs.append(others.popleft())
     return found

@@ -53,6 +53,11 @@ def test_a_gap_belongs_to_the_first_event_that_did_not_end_before_it_and_one_tol
     }
 
 
+def test_a_gap_whose_own_event_is_lost_is_no_second_one_of_a_later_event():
+    older, told_again = gap(8), gap(20) | {"seq_start": 18}
+    assert {20: [told_again]} == paired({20: at(20)}, [older, told_again])
+
+
 def test_a_gap_that_ended_by_the_number_of_another_ones_event_was_not_told_again():
     first, second = gap(8), gap(10, ts_end=at(9))
     assert {10: [first], 20: [second]} == paired(AGAIN, [second, first])
