@@ -20,10 +20,12 @@ class Farms:
     Attributes:
         down: name to when it broke, microseconds since 1970; also the farms that carry no live data.
         broke: name to when it broke last, on the steady clock.
+        back_at: when one of live data came back last, on the steady clock.
     """
 
     down: dict[str, int] = field(default_factory=dict)
     broke: dict[str, float] = field(default_factory=dict)
+    back_at: float = float("-inf")
     _elsewhere: defaultdict[str, set[object]] = field(default_factory=lambda: defaultdict(set))
     _carrying: set[str] = field(default_factory=set)
 
@@ -39,6 +41,8 @@ class Farms:
                 self._carrying.add(name)
         elif self.down.pop(name, None) is None:
             return None
+        elif name in self._carrying:
+            self.back_at = now.steady
         return name if name in self._carrying else None
 
     def carrying(self) -> list[str]:

@@ -193,7 +193,8 @@ class Watch:
         if feed.watch is not None and now.steady >= feed.watch[1]:
             self._streams.refuse(feed, now, feed.watch[0], "no tick came")
         elif feed.phase == "asked" and (closed or not feed.needs_tick) and not self.hangs_on_a_farm(feed):
-            if now.steady - feed.asked_at >= self._timing.settled:
+            # Data follow the word that a farm is back up to a second late.
+            if now.steady - max(feed.asked_at, self.farms.back_at) >= self._timing.settled:
                 self._streams.receive(feed, now.next_row)
         elif feed.phase == "doubted":
             if now.steady >= feed.due:

@@ -310,3 +310,15 @@ def test_a_line_that_was_asked_for_in_vain_while_a_farm_is_down_is_in_a_gap_and_
     assert {("AAPL", "level1"): "farm"} == {key: gap.reason for key, gap in night.gaps.items()}
     night.play(SHORT.slow)
     assert 2 == len(night.did(actions.Subscribe))
+
+
+def test_a_line_of_a_closed_market_that_was_asked_for_while_a_farm_is_down_settles_when_the_farm_has_been_back():
+    night = Night(config(line("AAPL"), heartbeat_seconds=1.0), kind=True)
+    night.contracts, night.every = {"AAPL": [details("AAPL", 1, hours=CLOSED)]}, 1e9
+    night.give(inputs.Said(-1, 2103, BROKEN + "usfarm"))
+    night.play(SHORT.settled + 2.0)
+    night.give(inputs.Said(-1, 2104, FINE + "usfarm"))
+    night.play(SHORT.settled * 0.9)
+    assert "asked" == night.phase("AAPL")
+    night.play(1.0)
+    assert "recording" == night.phase("AAPL")
