@@ -161,6 +161,16 @@ def test_a_damaged_file_of_ticks_that_retention_left_among_older_numbers_is_made
     assert flaws(root) == []
 
 
+def left_by_retention(root, tape):
+    """The file of a day ahead that is left when retention has taken the days before the last."""
+    written(root, tape)
+    folder.adopt(root, archive=True)
+    list(recover(root))
+    retain(root, 1, None, dt.date(2026, 11, 23))
+    (ahead,) = root.glob("level1/date=2026-12-12/*")
+    return ahead
+
+
 def clock_ahead(root):
     """Ticks of a day that a clock was ahead at stay when retention takes those around them, by their numbers."""
     tape = Tape(ts=NOON - 30 * DAY)
@@ -170,12 +180,7 @@ def clock_ahead(root):
         tape.read(bid(days) * 2)
         tape.roll()
     tape.seal()
-    written(root, tape)
-    folder.adopt(root, archive=True)
-    list(recover(root))
-    retain(root, 1, None, dt.date(2026, 11, 23))
-    (ahead,) = root.glob("level1/date=2026-12-12/*")
-    return ahead
+    return left_by_retention(root, tape)
 
 
 def refused(*_):
@@ -250,12 +255,7 @@ def sparse(root):
     tape.ts = NOON
     tape.read(bid(0))
     tape.seal()
-    written(root, tape)
-    folder.adopt(root, archive=True)
-    list(recover(root))
-    retain(root, 1, None, dt.date(2026, 11, 23))
-    (ahead,) = root.glob("level1/date=2026-12-12/*")
-    return ahead
+    return left_by_retention(root, tape)
 
 
 def is_all_in_a_gap(root):

@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from recorder import partition, schema
 from recorder.journal import folder
 from recorder.render.publish import Partition, publish, write
+from recorder.store import pending
+from recorder.store.again import again
 
 DAY = date(2025, 3, 3)
 TODAY = DAY + timedelta(days=7)
@@ -95,3 +98,20 @@ def decoded_wrong(root, table, **values):
 def spoilt_prices(root):
     """Prices that a bug in decoding has made the same."""
     decoded_wrong(root, "level1", price=1.0)
+
+
+def killed_behind_its_word(root, monkeypatch, swapped):
+    """Render again, and be killed when so many folders are swapped."""
+    swap, left = pending._swap, [swapped]
+
+    def killed(*arguments):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        swap(*arguments)
+
+    with monkeypatch.context() as context:
+        context.setattr(pending, "_swap", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(root)
+    assert (root / folder.SWAPPING).exists()

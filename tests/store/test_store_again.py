@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from faults.scenes import LONG_AGO, misread
 from rendered import bid, recorded, whole_tape, written
-from store.recordings import put, spoilt_prices
+from store.recordings import killed_behind_its_word, put, spoilt_prices
 from store.test_store_awkward import archiving
 from tape import NOON, Tape, names
 
@@ -19,7 +19,7 @@ from recorder.journal import folder
 from recorder.render import recover
 from recorder.render.mend import mend
 from recorder.render.publish import write
-from recorder.store import pending, retain
+from recorder.store import retain
 from recorder.store.again import again
 from recorder.store.files import DamagedFileError
 from recorder.store.pending import roll_forward
@@ -137,23 +137,6 @@ def test_a_damaged_file_is_not_made_whole_by_rendering_again(tmp_path, table):
             again(tmp_path)
         assert spoilt == path.read_bytes()
         assert str(path) in {flaw.text.partition(": ")[0] for flaw in verify(tmp_path).flaws}
-
-
-def killed_behind_its_word(root, monkeypatch, swapped):
-    """Render again, and be killed when so many folders are swapped."""
-    swap, left = pending._swap, [swapped]
-
-    def killed(*arguments):
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        swap(*arguments)
-
-    with monkeypatch.context() as context:
-        context.setattr(pending, "_swap", killed)
-        with pytest.raises(KeyboardInterrupt):
-            again(root)
-    assert (root / folder.SWAPPING).exists()
 
 
 def gone(staged):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from rendered import GAP, bid, recorded, whole_tape, written
-from store.recordings import put, recording, spoilt_prices, tick
+from store.recordings import decoded_wrong, killed_behind_its_word, put, recording, spoilt_prices, tick
 from tape import Tape, names
 
 from recorder.capture.ledger import Ledger
@@ -37,20 +37,8 @@ def test_a_compaction_behind_a_killed_rendering_again_finishes_that_first(tmp_pa
     root = archiving(tmp_path / "data")
     right = recorded(root)
     spoilt_prices(root)
-    swap, left = pending._swap, [swapped]
-
-    def killed(*arguments):
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        swap(*arguments)
-
-    monkeypatch.setattr(pending, "_swap", killed)
-    try:
-        again(root)
-    except KeyboardInterrupt:
-        assert (root / folder.SWAPPING).exists()
-    monkeypatch.undo()
+    decoded_wrong(root, "events", code=1)
+    killed_behind_its_word(root, monkeypatch, swapped)
     list(compact(root, LATER, Limits(linger=0)))
     pending.roll_forward(root)
     assert right == recorded(root)
