@@ -10,7 +10,8 @@ class Timing:
     Attributes:
         least: the least silence that can mean something: the config's ``heartbeat_seconds``.
         request: between two requests; IB drops a client that sends more than 50 messages a second.
-        tick_by_tick: between two tick-by-tick requests for one instrument (TWS API guide, "Tick-by-Tick Data").
+        tick_by_tick: between two tick-by-tick requests for one instrument: 15 s (TWS API guide, "Tick-by-Tick Data"),
+            and what the first may take longer on its way than the second.
         first_answers: how long the first subscription waits for contract lookups, so that watchlist order holds.
         settled: a stream that has been asked for and not refused for so long is being received, ticks or not.
         burst: what comes so soon after a request is IB's opening picture and tells nothing of a line's rate.
@@ -28,7 +29,7 @@ class Timing:
 
     least: float = 15.0
     request: float = 1 / 40
-    tick_by_tick: float = 15.0
+    tick_by_tick: float = 15.25
     first_answers: float = 2.0
     settled: float = 10.0
     burst: float = 5.0

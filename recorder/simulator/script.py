@@ -70,7 +70,9 @@ def load_script(path: Path) -> tuple[Step, ...]:
     """
     try:
         entries = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ScriptError(f"{path}:1: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise ScriptError(f"{path}:1: cannot be read: {error}") from None
     except YAMLError as error:
         raise ScriptError(f"{path}:{_line(error)}: not YAML: {_problem(error)}") from None

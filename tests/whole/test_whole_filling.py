@@ -47,7 +47,7 @@ def test_a_kill_in_the_middle_of_a_day_leaves_no_trade_out(tmp_path):
             await until(lambda: simulator.links and simulator.world.sessions)
             await asyncio.sleep(3)
             await simulator.play("drop")
-            await asyncio.sleep(18)  # tick-by-tick may be asked for again after 15 s
+            await asyncio.sleep(18)  # tick-by-tick may be asked for again after 15.25 s
             await simulator.play("reset")
             await asyncio.sleep(2)
             first.kill()
