@@ -142,9 +142,8 @@ def test_a_second_client_of_the_same_id_is_refused():
 
 def test_who_asks_faster_than_ib_allows_is_cut_off():
     async def story(_gateway, client):
-        for _ in range(
-            REQUESTS_A_SECOND + 1
-        ):  # what is left unread makes a reset of the end, which takes the word along
+        # No more than that: what is left unread makes the end a reset, which takes the word along.
+        for _ in range(REQUESTS_A_SECOND + 1):
             client.say("49", "1")
         fields = await client.until("4", where=lambda fields: fields[3] == "100")
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
