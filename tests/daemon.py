@@ -77,7 +77,7 @@ async def recording(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         yield process
 
 
-async def until(condition, seconds: float = 20.0) -> None:
+async def until(condition, seconds: float = 60.0) -> None:
     """Wait for something to become true."""
     for _ in range(int(seconds / 0.02)):
         if condition():
