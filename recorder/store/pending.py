@@ -9,9 +9,10 @@ Rules:
 import json
 import os
 import shutil
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from recorder import partition
 from recorder.journal.durable import move, sync_folder
@@ -57,7 +58,7 @@ def swap_all(root: Path, swaps: list[Swap]) -> None:
     word = root / SWAPPING
     staged = word.with_suffix(".new")
     with staged.open("w") as file:
-        json.dump([asdict(swap) for swap in swaps], file)
+        json.dump(_word(swaps), file)
         file.flush()
         os.fsync(file.fileno())
     staged.rename(word)
@@ -97,12 +98,20 @@ def roll_forward(root: Path) -> Literal["finished", "set aside"] | None:
     return "finished"
 
 
+def _word(swaps: list[Swap]) -> dict[str, Any]:
+    """With its checksum: a name that is spoilt would leave a file of before beside those of after."""
+    said = [asdict(swap) for swap in swaps]
+    return {"swaps": said, "checksum": zlib.crc32(json.dumps(said).encode())}
+
+
 def _said(word: Path) -> list[Swap] | None:
     """What a word says; None: it is spoilt."""
     try:
-        return [Swap(**swap) for swap in json.loads(word.read_bytes())]
-    except (ValueError, TypeError):
+        said = json.loads(word.read_bytes())
+        swaps = [Swap(**swap) for swap in said["swaps"]]
+    except (ValueError, TypeError, KeyError):
         return None
+    return swaps if said == _word(swaps) else None
 
 
 def _is_done(root: Path, swap: Swap) -> bool:

@@ -156,13 +156,29 @@ def the_word_spoilt(staged):
     staged.with_suffix(".json").write_bytes(bytes(300))
 
 
+def a_name_in_the_word_spoilt(staged):
+    """One bit of what a file of before is called: it would stay, beside the file that has its rows now."""
+    word = staged.with_suffix(".json")
+    content = bytearray(word.read_bytes())
+    content[content.index(b'"before": ["') + 12] ^= 1
+    word.write_bytes(content)
+
+
 def the_word_another(staged):
     staged.with_suffix(".json").write_bytes(b'{"folder": "level1"}')
 
 
 @pytest.mark.parametrize("swapped", [0, 1])
 @pytest.mark.parametrize(
-    "damage", [gone, one_of_a_day_gone, one_of_a_day_spoilt, the_word_spoilt, the_word_another]
+    "damage",
+    [
+        gone,
+        one_of_a_day_gone,
+        one_of_a_day_spoilt,
+        the_word_spoilt,
+        a_name_in_the_word_spoilt,
+        the_word_another,
+    ],
 )
 def test_what_is_staged_and_not_whole_takes_no_row_with_it(tmp_path, monkeypatch, damage, swapped):
     root = misread(tmp_path / "data")
