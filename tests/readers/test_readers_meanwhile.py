@@ -12,7 +12,9 @@ from readers.page import normal, run
 from readers.recording import evening, made
 
 HERE = Path(__file__).parent
-AGAIN = ("FileNotFoundError", "No such file", "No files found", "FILE_NOT_EXIST", "does not exist")
+AGAIN = (
+    "FileNotFoundError", "No such file", "No files found", "FILE_NOT_EXIST", "does not exist", "NoSuchFileException",
+)  # fmt: skip
 """How readers say that a file they had listed is gone."""
 
 LISTING = frozenset({"pandas", "pyarrow", "Dask"})

@@ -95,7 +95,7 @@ def test_readers_see_every_row_once_while_days_are_compacted(root, reader):
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert "looking\n" == process.stdout.readline()
     seq, swaps, began = first + 1, 0, time.monotonic()
-    while time.monotonic() - began < 1.2:
+    while time.monotonic() - began < 1.2 or swaps < 4:
         with rendering(root):  # as the renderer does
             put(root, "level1", [tick(seq)])
         seq += 1
@@ -103,7 +103,6 @@ def test_readers_see_every_row_once_while_days_are_compacted(root, reader):
     said, _ = process.communicate("enough\n", timeout=30)
     assert 0 == process.returncode
     assert int(said.split()[0]) > 2
-    assert swaps > 3
 
 
 def test_killed_at_any_moment_it_has_done_all_of_a_day_or_nothing(root):
