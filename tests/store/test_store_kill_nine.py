@@ -123,23 +123,20 @@ def spoil(root: Path, words: list[str], times: int) -> None:
     template = root.with_name("template")
     prepare(root, words)
     shutil.copytree(root, template)
-    began = time.monotonic()
-    finish(words)
-    lasts = time.monotonic() - began
+    process, began = at_work(root, words), time.monotonic()
+    ended(process)
+    works = time.monotonic() - began
     assert whole == seen(root)
     killed = late = 0
     while killed < times:
         if chance.random() < 0.5 or not work_is_left(root, words):
             shutil.rmtree(root)
             shutil.copytree(template, root)
-        before = (root / "staging").stat().st_mtime_ns
-        process = worker(*words)
-        while process.poll() is None and (root / "staging").stat().st_mtime_ns == before:
-            time.sleep(0.001)
-        time.sleep(lasts * chance.random() ** 2 / 2)
+        process = at_work(root, words)
+        time.sleep(works * chance.random())
         process.send_signal(signal.SIGKILL)
-        ended = process.wait() == 0
-        killed, late = killed + (not ended), late + ended
+        is_late = process.wait() == 0
+        killed, late = killed + (not is_late), late + is_late
         process.stderr.close()
         assert whole == seen(root)
         assert [] == verify(root).flaws
@@ -149,9 +146,21 @@ def spoil(root: Path, words: list[str], times: int) -> None:
     print(f"{killed} kills, and {late} too late")
 
 
-def finish(words: list[str]) -> None:
+def at_work(root: Path, words: list[str]) -> subprocess.Popen:
+    """A worker that has begun to write."""
+    before = (root / "staging").stat().st_mtime_ns
     process = worker(*words)
+    while process.poll() is None and (root / "staging").stat().st_mtime_ns == before:
+        time.sleep(0.001)
+    return process
+
+
+def ended(process: subprocess.Popen) -> None:
     assert ("", 0) == (process.communicate()[1].decode(), process.returncode)
+
+
+def finish(words: list[str]) -> None:
+    ended(worker(*words))
 
 
 def prepare(root: Path, words: list[str]) -> None:
