@@ -27,6 +27,7 @@ HISTORY_NAMES = {"trades": "TRADES", "quotes": "BID_ASK", "midpoints": "MIDPOINT
 HISTORY_TICKS = 1000
 """Ticks that one request may ask for; the second begun within them comes whole."""
 _BAR_SECONDS = 5
+_HIGHEST_CODE = 2**31 - 1
 
 
 class ConnectError(ConnectionError):
@@ -74,6 +75,7 @@ class Gateway:
         self._handlers = [self._guard(handler) for handler in handlers]
         on_data, on_error, on_closed, on_api_error = self._handlers
         self._client.conn.hasData.clear()
+        self._ib.errorEvent.clear()  # behind 1102 ib_async would ask for the account's balances
         self._client.conn.hasData += on_data
         self._client.conn.disconnected += on_closed
         self._ib.errorEvent += on_error
@@ -224,10 +226,16 @@ class Gateway:
         try:
             self._client._onSocketHasData(frame)  # noqa: SLF001 - the seam; see the module's docstring
         except Exception as error:  # noqa: BLE001 - it converts and unpacks whatever comes
-            self._complaint = f"sent what no gateway sends ({error})"
-            self.drop(self._complaint)
+            self._refuse(str(error))
+
+    def _refuse(self, found: str) -> None:
+        self._complaint = f"sent what no gateway sends ({found})"
+        self.drop(self._complaint)
 
     def _on_error(self, req: int, code: int, text: str, _contract: object) -> None:
+        if abs(code) > _HIGHEST_CODE:
+            self._refuse(f"error code {code}")
+            return
         if code == codes.CLIENT_ID_IN_USE:
             self._in_use = True
             self._end(text)

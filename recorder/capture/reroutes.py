@@ -1,5 +1,6 @@
 """Messages 91 and 92: the data of this contract must be asked of another one (CFDs, mostly)."""
 
+from recorder.session.contracts import integer
 from recorder.session.inputs import Rerouted
 from recorder.wire.messages import REROUTES
 
@@ -11,7 +12,7 @@ def reroute(frame: bytes) -> Rerouted | None:
     match frame[4:].split(b"\0"):
         case [msg_id, req, con_id, exchange, b""] if msg_id in _OWN:
             try:
-                return Rerouted(int(req), int(con_id), exchange.decode())
+                return Rerouted(integer(req.decode()), integer(con_id.decode()), exchange.decode())
             except ValueError:
                 return None
     return None

@@ -37,6 +37,8 @@ _VARIANTS = {"last": 1, "all_last": 2, "quotes": 3, "midpoints": 4}
 
 def ticks(record: Record, content: dict[str, Any]) -> Iterator[Rows]:
     """The rows of a ``backfill`` record's ticks; their numbers are the record's first ones."""
+    if not content["ticks"]:
+        return  # of a gap that cannot be filled it may not be on record which kind of trades was asked for
     variant = _VARIANTS[content["trade_kind"] or content["stream"]]
     told = [("99", str(_REQ), str(variant), *texts) for texts in content["ticks"]]
     data = b"".join(frame(*fields) for fields in told)

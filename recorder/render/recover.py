@@ -28,8 +28,8 @@ from recorder.render.damage import Hole, Live, as_partitions, holes, streams
 from recorder.render.lasts import kept, note
 from recorder.render.leftover import Leftover
 from recorder.render.placed import not_placed
-from recorder.render.publish import Partition, Published, partitions, publish
-from recorder.render.tables import Rendered, render
+from recorder.render.publish import Partition, Published, PublishError, partitions, publish
+from recorder.render.tables import Rendered, follow, render
 from recorder.render.torn import cut, first_record, is_barely_begun
 from recorder.schema import MARKET_TABLES
 from recorder.wire.activity import Mark
@@ -60,6 +60,17 @@ class Recovered:
     torn: int = 0
 
 
+class NotRenderedError(PublishError):
+    """This version stumbles over something in a segment: it stays in the journal, and those behind it."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        super().__init__(
+            f"{path}: this version cannot make rows of it ({found}); it stays, as does all that is recorded behind it, "
+            "until a newer version can: update, and run ib-recorder recover"
+        )
+
+
 def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
     """Turn the segments numbered below ``before`` (all, if None) into Parquet, oldest first.
 
@@ -67,6 +78,7 @@ def recover(root: Path, before: int | None = None) -> Iterator[Recovered]:
         NotARecordingError: ``root`` is no recording, or holds a segment of a newer version.
         PublishError, OSError: a file could not be published; its segment stays.
         NotArchivedError: all was published, but segments stay that are to be archived.
+        NotRenderedError: a segment cannot be made rows of; it stays, and those behind it.
     """
     folder.load(root)  # a folder that is no recording gets no lock file
     with rendering(root):
@@ -99,9 +111,19 @@ def resume(root: Path) -> Checkpoint:
             if not _is_new(path, checkpoint):
                 continue
             with contextlib.suppress(NotASegmentError):
-                _fold(checkpoint, render(path.read_bytes(), checkpoint.state))
+                _fold(checkpoint, _followed(path.read_bytes(), checkpoint.state))
             checkpoint.next_segment = max(checkpoint.next_segment, folder.number(path) + 1)
         return checkpoint
+
+
+def _followed(content: bytes, before: State) -> Rendered:
+    """With the last ticks, if it can be decoded; if it cannot, that keeps nothing from being recorded."""
+    try:
+        return render(content, before)
+    except NotASegmentError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever the renderer stumbles over; it has said so
+        return follow(content, before)
 
 
 def _refuse_newer(waiting: list[Path]) -> None:
@@ -129,6 +151,10 @@ def _recover_one(
         rendered = render(content, checkpoint.state)
     except NotASegmentError:
         return _no_segment(root, path, content, checkpoint)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise NotRenderedError(path, error) from error
     if is_new and 0 <= rendered.first_seq < checkpoint.next_seq:
         return _no_segment(
             root, path, content, checkpoint, "-copy"

@@ -103,20 +103,13 @@ def _layout_rows(frames: Frames, indices: Positions, layout: Layout) -> tuple[pa
 
 
 def _bind(req: pa.Array, requests: dict[int, Request]) -> tuple[npt.NDArray[np.bool_], Positions]:
-    """Which request ids were asked, and the position of each in ``requests``.
-
-    Found by their last bits, as many as tell the asked ones apart: ids may begin anywhere, but they are a count.
-    """
+    """Which request ids were asked, and the position of each in ``requests``."""
     ids = pc.fill_null(req, -1).to_numpy(zero_copy_only=False)
     if not requests:
         return np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.int64)
     asked = np.array(list(requests))
-    size = 1 << len(asked).bit_length()
-    while len(np.unique(asked % size)) < len(asked):
-        size *= 2
-    places = np.zeros(size, np.int64)
-    places[asked % size] = np.arange(len(asked))
-    place = places[ids & (size - 1)]
+    order = np.argsort(asked)
+    place = order[np.searchsorted(asked, ids, sorter=order).clip(max=len(asked) - 1)]
     return asked[place] == ids, place
 
 

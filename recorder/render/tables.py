@@ -59,7 +59,19 @@ def render(segment: bytes, before: State | None = None) -> Rendered:
     Raises:
         NotASegmentError: the bytes are no segment.
     """
-    reading = _Reading(before or State())
+    return _read(segment, _Reading(before or State()))
+
+
+def follow(segment: bytes, before: State | None = None) -> Rendered:
+    """What comes behind a segment: as ``render``, but nothing is decoded and there are no rows.
+
+    Raises:
+        NotASegmentError: the bytes are no segment.
+    """
+    return _read(segment, _Reading(before or State(), decodes=False))
+
+
+def _read(segment: bytes, reading: "_Reading") -> Rendered:
     for record in scan(segment):
         reading.take(record)
     return reading.end()
@@ -75,7 +87,8 @@ def plain(table: pa.Table, name: str) -> pa.Table:
 class _Reading:
     """One pass over a segment's records."""
 
-    def __init__(self, before: State) -> None:
+    def __init__(self, before: State, *, decodes: bool = True) -> None:
+        self._decodes = decodes
         self._rendered = Rendered(first_seq=-1, state=before)
         self._stretch = Stretch(before.requests, hello=before.hello)
         self._parts: dict[str, list[pa.Table]] = defaultdict(list)
@@ -100,6 +113,8 @@ class _Reading:
 
     def end(self) -> Rendered:
         self._end_stretch()
+        if not self._decodes:
+            return self._rendered
         for name, found in self._told.items():
             self._parts[name].append(events.table(name, found))
         self._rendered.tables = {name: _joined(tables) for name, tables in self._parts.items()}
@@ -117,7 +132,7 @@ class _Reading:
     def _keep(self, flushed: Iterable[Frames]) -> None:
         for frames in flushed:
             self._rendered.next_seq = max(self._rendered.next_seq, int(frames.seq.max(initial=-1)) + 1)
-            for name, table in rows(frames):
+            for name, table in rows(frames) if self._decodes else ():
                 if len(table):
                     self._parts[name].append(table)
                     note_ticks(self._rendered.lasts, name, table)
@@ -147,6 +162,8 @@ class _Reading:
         if count == 0:
             return
         self._rendered.next_seq = max(self._rendered.next_seq, record.seq + count)
+        if not self._decodes:
+            return
         if content["kind"] == "backfill":
             self._backfill(record, content)
             return

@@ -103,12 +103,12 @@ def details(frame: bytes, server_version: int) -> tuple[int, Details]:
     try:
         if server_version < _SIZES_SINCE:
             del fields[0]
-        req = _integer(fields[0])
+        req = integer(fields[0])
         if server_version < _SIZES_SINCE:
             del fields[1 + names.index("min_tick") + 1]
             names = [name for name in names if not name.endswith("size") and "size_inc" not in name]
         found = dict(_paired(names, fields[1:]))
-        _integer(found["con_id"])
+        integer(found["con_id"])
     except (ValueError, IndexError) as error:
         raise DetailsError(f"contract details that do not read: {error}", req) from None
     return req, found
@@ -121,7 +121,7 @@ def end_of_details(frame: bytes) -> int:
         DetailsError: there is none in it.
     """
     try:
-        return _integer(frame[4:].split(b"\0")[2].decode())
+        return integer(frame[4:].split(b"\0")[2].decode())
     except (ValueError, IndexError):
         raise DetailsError("an end of contract details of no request", None) from None
 
@@ -130,7 +130,7 @@ def _paired(names: list[str], fields: list[str]) -> Iterator[tuple[str, str]]:
     """Names with their fields; ``*`` stands for a count and that many (tag, value) pairs."""
     at = names.index("*")
     yield from zip(names[:at], fields[:at], strict=True)
-    pairs = _integer(fields[at])
+    pairs = integer(fields[at])
     if pairs < 0:
         raise ValueError(f"{pairs} pairs of identifiers")
     rest = at + 1 + 2 * pairs
@@ -204,7 +204,7 @@ def _date(last_trade: str) -> str:
     return words[0] if words else ""
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
     """A number of at most ten ASCII digits."""
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"{text[:20]!r} is no whole number")

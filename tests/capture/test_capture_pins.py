@@ -4,10 +4,13 @@ import asyncio
 import inspect
 from importlib.metadata import version
 
+from capture.test_capture_connect import Deaf
+from daemon import until
 from ib_async import IB
 from ib_async.client import Client
 from scripted import scripted
 
+from recorder.capture.gateway import Gateway
 from recorder.wire.layouts import SERVER_VERSION, TICK_PRICE, frame
 
 
@@ -101,3 +104,24 @@ def test_a_handler_that_raises_is_swallowed_by_ib_async_which_is_why_ours_are_gu
 
     ib.errorEvent += raises
     ib.errorEvent.emit(1, 2, "text", None)
+
+
+def test_nothing_goes_out_that_was_not_asked_for_here():
+    """Behind 1102 ib_async would ask for the account's balances; message 5 would move its request ids."""
+
+    async def story():
+        async def on_subscribed(*_):
+            pass
+
+        async with scripted(on_subscribed) as gateway:
+            client = Gateway(Deaf())
+            await client.connect("127.0.0.1", gateway.port, 5, 5)
+            (conversation,) = gateway.conversations
+            conversation.send(frame("4", "2", "-1", "1102", "restored - data maintained", ""))
+            client.ask_time()
+            await until(lambda: conversation.times("49"))
+            await asyncio.sleep(0.1)
+            client.drop("the end")
+            return [fields[0] for _, fields in conversation.heard]
+
+    assert asyncio.run(story()) == ["71", "49"]

@@ -62,14 +62,43 @@ def recorded_after(tmp_path, worst, *lines):
         READY + frame("10", "x"),
         READY + frame("49", "1", "never"),
         READY + frame("4", "2", "x", "y", "z"),
+        READY + frame("4", "2", "-1", str(2**31), "a code that no gateway sends", ""),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_malformed_conversation_ends_the_connection_at_most(tmp_path, ready):
     def worst(gateway):
         gateway.ready = ready
 
     assert 5.0 in recorded_after(tmp_path, worst)
+
+
+async def nobody_knows(conversation, req, _fields):
+    conversation.send(frame("4", "2", req, str(2**40), "No security definition has been found", ""))
+
+
+def test_a_lookup_that_is_refused_with_a_code_that_no_gateway_sends_ends_the_connection(tmp_path):
+    def worst(gateway):
+        gateway.looked_up = nobody_knows
+
+    assert recorded_after(tmp_path, worst) == [5.0]
+
+
+async def elsewhere(conversation, req, fields):
+    conversation.send(frame("91", str(req), str(10**30), "SMART"))
+    await one_price(conversation, req, fields)
+
+
+def test_a_reroute_to_a_contract_that_cannot_be_is_not_followed(tmp_path):
+    async def story():
+        async with scripted(elsewhere) as gateway:
+            async with recording(write_config(tmp_path, gateway.port, AAPL)):
+                await until(lambda: gateway.conversations and gateway.conversations[0].asked)
+                await asyncio.sleep(0.3)
+            return len(gateway.conversations[0].asked)
+
+    assert asyncio.run(story()) == 1
+    assert table(tmp_path / "data", "level1")["price"].tolist() == [5.0]
 
 
 @pytest.mark.parametrize("version", ["abc", "100"])
