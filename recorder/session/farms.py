@@ -20,7 +20,7 @@ class Farms:
     Attributes:
         down: name to when it broke, microseconds since 1970; also the farms that carry no live data.
         broke: name to when it broke last, on the steady clock.
-        back_at: when one of live data came back last, on the steady clock.
+        back_at: when one of live data, or IB, came back last, on the steady clock.
     """
 
     down: dict[str, int] = field(default_factory=dict)
@@ -52,6 +52,11 @@ class Farms:
     def may_carry(self, farm: str, line: object) -> bool:
         """Whether the line may hang on the farm."""
         return line not in self._elsewhere[farm]
+
+    def broke_at(self, line: object) -> float:
+        """When a farm that may carry the line broke last, on the steady clock."""
+        moments = (self.broke[farm] for farm in self._carrying if self.may_carry(farm, line))
+        return max(moments, default=float("-inf"))
 
     def not_on(self, farm: str, line: object) -> None:
         """The line has ticked while the farm was down."""

@@ -60,7 +60,8 @@ class Feed:
         strikes: how often it was renewed for silence since it last proved alive.
         needs_tick: only a tick proves that it is received again.
         watch: an error code after which ticks may or may not come, and until when they must.
-        suspects: farms that broke, of which it is not known yet whether this line hangs on them.
+        suspects: farms that broke, of which it is not known yet whether this line hangs on them, and where its last
+            tick stood then.
         refusals: how often in a row it was refused for what ends by itself.
         elsewhere: the conId and exchange that IB said to ask instead.
         problem: why it is parked, in words.
@@ -84,7 +85,7 @@ class Feed:
     strikes: int = 0
     needs_tick: bool = False
     watch: tuple[int, float] | None = None
-    suspects: set[str] = field(default_factory=set)
+    suspects: dict[str, Mark | None] = field(default_factory=dict)
     refusals: int = 0
     elsewhere: tuple[int, str] | None = None
     problem: str = ""
@@ -102,6 +103,11 @@ class Feed:
         return (self.key,) if alias == self.key else (self.key, alias)
 
     @property
+    def source(self) -> tuple[Key, int]:
+        """What may hang on a farm: the stream of this contract, whatever the line stood for before."""
+        return self.key, self.subscription.con_id if self.subscription else 0
+
+    @property
     def live(self) -> bool:
         """Whether ticks may come."""
         return self.phase in ("asked", "recording", "doubted")
@@ -111,7 +117,7 @@ class Feed:
         self.phase, self.req, self.subscription = "asked", req, subscription
         self.asked_at = self.last_at = self.awake_at = now.steady
         self.last, self.ticked, self.alive = now.here, False, 0
-        self.watch, self.suspects, self.problem = None, set(), ""
+        self.watch, self.suspects, self.problem = None, {}, ""
 
     def since(self, now: Now, timing: Timing) -> Mark:
         """Where a gap of it begins: at its last tick. Of a market that is closed all is known up to the last bytes."""

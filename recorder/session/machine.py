@@ -188,6 +188,8 @@ class Machine:
         self.watchlist = Watchlist(given.config, self.watchlist)
         self._do(Tell("reloaded", given.words))
         self.streams.arrange(given.config, self.watchlist, now)
+        if self.watch.lost_since is not None:
+            self.streams.miss(reason="disconnected", code=codes.CONNECTION_LOST)
 
     # Time. ---------------------------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Machine:
         entry = None if feed else self._lookups.waiting(self.watchlist.entries, now.steady)
         if feed is not None:
             self.streams.subscribe(feed, now)
-            feed.needs_tick |= self.watch.hangs_on_a_farm(feed)
+            self.watch.asked(feed, now)
         elif entry is not None:
             self._lookups.ask(entry)
         return entry is not None or feed is not None

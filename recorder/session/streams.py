@@ -127,11 +127,16 @@ class Streams:
         self.give_up(feed, now, reason, code)
         feed.due = now.steady
 
-    def doubt(self, feed: Feed, now: Now, reason: str, code: int) -> None:
-        """It may be dead; its next tick will show."""
-        self._open_gap(feed, now, reason, code)
+    def doubt(self, feed: Feed, now: Now, reason: str, code: int, since: Mark | None = None) -> None:
+        """It may be dead; its next tick will show. The gap begins at its last tick, or ``since`` then."""
+        self._do(OpenGap(feed.key, since or feed.since(now, self._timing), reason, code))
         feed.phase, feed.due = "doubted", now.steady + self._timing.slow
-        feed.suspects, feed.needs_tick = set(), True
+        feed.suspects, feed.needs_tick = {}, True
+
+    def await_tick(self, feed: Feed, now: Now, reason: str, code: int) -> None:
+        """It has been asked for while nothing may come: a tick will show, and until then it is in a gap."""
+        self._open_gap(feed, now, reason, code)
+        feed.needs_tick = True
 
     def park(self, feed: Feed, now: Now, code: int, text: str) -> None:
         """The gateway will send nothing for it: ask again later."""

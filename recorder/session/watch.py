@@ -26,6 +26,7 @@ class Watch:
     Attributes:
         farms: IB's farms.
         lost_since: when the gateway lost IB (1100), on the steady clock; None: it has not.
+        unheard_of: nobody has said for long that IB is back: it is asked all the same, and only ticks are believed.
         wants_delayed: whether delayed data may be recorded.
     """
 
@@ -39,15 +40,16 @@ class Watch:
     ) -> None:
         self.farms = Farms()
         self.lost_since: float | None = None
+        self.unheard_of = False
         self.wants_delayed = wants_delayed
         self._streams = streams
         self._timing = timing
         self._do = do
-        self._checked = float("-inf")
+        self._checked = self._looked = self._lost_at = float("-inf")
 
     def forget(self) -> None:
         """The connection is gone; the next one tells anew, in part before the log-in is over."""
-        self.lost_since = None
+        self.lost_since, self.unheard_of = None, False
         self.farms.forget_outages()
 
     # Ticks. --------------------------------------------------------------------------------------------------
@@ -59,18 +61,26 @@ class Watch:
             if feed is None:
                 continue  # cancelled or refused since; what still comes is recorded all the same
             feed.saw(seen, now, self._timing)
-            if feed.phase in ("asked", "doubted") and self._is_believable(feed, now):
+            # What is read behind a standstill may have lain in the socket since the step before.
+            if feed.phase in ("asked", "doubted") and self._is_believable(
+                feed, min(feed.last_at, self._looked)
+            ):
+                if self.lost_since is not None or self.unheard_of:
+                    self._found(now)
                 self._streams.receive(feed, seen.first)
+        self._looked = now.steady
 
-    def _is_believable(self, feed: Feed, now: Now) -> bool:
-        """Whether a tick can be more than one that was under way when IB was lost, or a picture of yesterday."""
+    def _is_believable(self, feed: Feed, at: float) -> bool:
+        """Whether a tick of that moment can be more than one that was under way, or a picture of yesterday.
+
+        What was under way when something broke may come even behind the word that all is well again.
+        """
+        timing = self._timing
         if feed.phase == "asked":
-            return not self.hangs_on_a_farm(feed) or feed.last_at - feed.asked_at >= self._timing.burst
-        if self.lost_since is not None:
-            if feed.last_at - self.lost_since < self._timing.lost_in_flight:
-                return False
-            self._found(now)
-        return True
+            return not self.hangs_on_a_farm(feed) or at - feed.asked_at >= timing.burst
+        if self.lost_since is not None and at - self._lost_at < timing.lost_in_flight:
+            return False
+        return at - max(self._lost_at, self.farms.broke_at(feed.source)) >= timing.in_flight
 
     # What the gateway says. ----------------------------------------------------------------------------------
 
@@ -81,6 +91,8 @@ class Watch:
             name, stream = feed.key
             more = {"line": name, "stream": stream, "code": said.code, "text": said.text}
             self._do(Say("warning", "gateway", more))
+            if said.code not in codes.WARNINGS:
+                feed.watch = (said.code, now.steady + self._timing.watch)
         elif said.code in codes.REFUSED:
             self._streams.park(feed, now, said.code, said.text)
         elif meaning.verdict == "anew":
@@ -97,14 +109,14 @@ class Watch:
         more = {"code": said.code, "text": said.text}
         self._do(Say("debug" if said.code in codes.FINE else "warning", "gateway", more))
         if said.code in (codes.CONNECTION_LOST, codes.NEVER_CONNECTED):
-            self.lost_since = now.steady
+            self.lost_since = self._lost_at = now.steady
             for feed in self._streams.live():
                 self._streams.doubt(feed, now, "disconnected", said.code)
             self._streams.miss(now.here, "disconnected", said.code)
         elif said.code == codes.DATA_KEPT:
             self._found(now)
         elif said.code == codes.DATA_LOST:
-            self.lost_since = None
+            self._found(now)
             for feed in self._streams.live():
                 self._streams.renew(feed, now, "disconnected", said.code)
         elif said.code in codes.FARMS_BROKEN | codes.FARMS_OK:
@@ -115,7 +127,7 @@ class Watch:
         if farm is None:
             return
         if farm in self.farms.down:
-            self._suspect(farm)
+            self._suspect(farm, now)
         else:
             self._judge_suspects(now, farm)
             self._await_ticks(now)
@@ -124,7 +136,8 @@ class Watch:
 
     def _found(self, now: Now) -> None:
         """The gateway has IB again."""
-        self.lost_since = None
+        self.lost_since, self.unheard_of = None, False
+        self.farms.back_at = now.steady
         self._await_ticks(now)
 
     def _await_ticks(self, now: Now) -> None:
@@ -134,33 +147,48 @@ class Watch:
                 hangs = self.hangs_on_a_farm(feed)
                 feed.due = now.steady + (self._timing.slow if hangs else feed.doubt(self._timing))
 
-    def _suspect(self, farm: str) -> None:
+    def _suspect(self, farm: str, now: Now) -> None:
         for feed in self._streams.live():
-            if self.farms.may_carry(farm, feed.key):
-                feed.needs_tick |= feed.phase == "asked"
-                feed.suspects |= {farm} if feed.phase != "doubted" else set()
+            if not self.farms.may_carry(farm, feed.source):
+                continue
+            if feed.phase == "asked":
+                self._streams.await_tick(feed, now, "farm", codes.FARM_BROKEN)
+            if feed.phase != "doubted":
+                feed.suspects[farm] = feed.last
 
     def _judge_suspects(self, now: Now, farm: str) -> None:
         """Which lines fell silent with the farm, and which do not hang on it, as far as can be told by now.
 
-        What comes right behind the notice was under way. A line that ticks long after it does not hang on the farm;
-        one that ticks on at its pace is watched further while the farm is down.
+        What comes right behind the notice was under way, what comes right before the next may be of afterwards: in a
+        short outage nobody can tell. A line that ticks long after the notice does not hang on the farm; one that ticks
+        on at its pace is watched further while the farm is down.
         """
+        is_long = now.steady - self.farms.broke[farm] >= self._timing.farm
         real = self.farms.broke[farm] + self._timing.in_flight
         for feed in self._streams.feeds:
             if farm not in feed.suspects:
                 continue
-            ticks_on = feed.last_at > real and not feed.falters(now, self._timing)
+            ticks_on = is_long and feed.last_at > real and not feed.falters(now, self._timing)
             if feed.last_at > real + self._timing.lost_in_flight:
-                self.farms.not_on(farm, feed.key)
+                self.farms.not_on(farm, feed.source)
             elif not ticks_on and feed.phase == "recording" and not feed.is_asleep(now, self._timing):
-                self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
+                since = None if is_long else feed.suspects[farm]
+                self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN, since)
             if not ticks_on or farm not in self.farms.down:
-                feed.suspects.discard(farm)
+                feed.suspects.pop(farm, None)
 
     def hangs_on_a_farm(self, feed: Feed) -> bool:
-        """Whether a farm is down that the stream may come from."""
-        return any(self.farms.may_carry(farm, feed.key) for farm in self.farms.carrying())
+        """Whether a farm is down that the stream may come from, or IB itself for all that is known."""
+        return self.unheard_of or any(
+            self.farms.may_carry(farm, feed.source) for farm in self.farms.carrying()
+        )
+
+    def asked(self, feed: Feed, now: Now) -> None:
+        """It has been asked for: perhaps of a farm that is down."""
+        if self.unheard_of:
+            self._streams.await_tick(feed, now, "disconnected", codes.CONNECTION_LOST)
+        elif self.hangs_on_a_farm(feed):
+            self._streams.await_tick(feed, now, "farm", codes.FARM_BROKEN)
 
     # Time. ---------------------------------------------------------------------------------------------------
 
@@ -185,13 +213,14 @@ class Watch:
     def _see_for_oneself(self, now: Now) -> None:
         """Nobody says that IB is back, and perhaps nobody ever will: ask, and believe ticks alone."""
         self._found(now)
+        self.unheard_of = True
         for feed in self._streams.feeds:
             feed.needs_tick = True
 
     def _check_one(self, feed: Feed, now: Now) -> None:
         closed = feed.is_closed(now)
         if feed.watch is not None and now.steady >= feed.watch[1]:
-            self._streams.refuse(feed, now, feed.watch[0], "no tick came")
+            self._no_tick_behind(feed, now, feed.watch[0])
         elif feed.phase == "asked" and (closed or not feed.needs_tick) and not self.hangs_on_a_farm(feed):
             # Data follow the word that a farm is back up to a second late.
             if now.steady - max(feed.asked_at, self.farms.back_at) >= self._timing.settled:
@@ -204,6 +233,14 @@ class Watch:
                 self._silent(feed, now)
             else:
                 self._streams.doubt(feed, now, "farm", codes.FARM_BROKEN)
+
+    def _no_tick_behind(self, feed: Feed, now: Now, code: int) -> None:
+        """What a code meant is clear by now; of one that nobody listed it never is: the stream stays asked for."""
+        if code in codes.MEANINGS:
+            self._streams.refuse(feed, now, code, "no tick came")
+        else:
+            self._streams.doubt(feed, now, "refused", code)
+            feed.watch = None
 
     def _silent(self, feed: Feed, now: Now) -> None:
         """Ask for it anew. If its market is closed no tick can prove it alive, so none is asked for."""

@@ -47,6 +47,7 @@ MEANINGS: Final[dict[int, Meaning]] = {
     354: Meaning("slow", "no market data subscription", "both"),
     420: Meaning("slow", "no real-time permission, or too many requests", "both"),
     2152: Meaning("go on", "which venues the book is made of", "gateways"),
+    10092: Meaning("slow", "no depth for this kind of contract on this exchange", "gateways"),
     10089: Meaning("watch", "some data needs another subscription", "both"),
     10090: Meaning("go on", "a part is not subscribed, the rest comes", "both"),
     10091: Meaning("go on", "a part needs another subscription, the rest comes", "both"),
@@ -56,9 +57,14 @@ MEANINGS: Final[dict[int, Meaning]] = {
     10186: Meaning("slow", "no market data subscription and delayed data is off", "gateways"),
     10189: Meaning("slow", "tick-by-tick is not available for this contract", "both"),
     10190: Meaning("slow", "the account's tick-by-tick subscriptions are used up", "both"),
+    10225: Meaning("anew", "the bars were ended because a trade was busted", "guide", "updates_dropped"),
     10197: Meaning("soon", "another session of this login takes the live data", "both", "competing_session"),
 }
-"""Codes about a request. One that is not here is logged, and what it did to the line shows in its ticks."""
+"""Codes about a request. One that is not here is logged, and what it did to the line shows in its ticks: if none comes
+for a while the line is in a gap."""
+
+WARNINGS: Final = range(2100, 2200)
+"""Codes by which IB says something of a request, and refuses nothing (guide: "Warning Message Codes")."""
 
 REFUSED: Final = frozenset(
     code for code, meaning in MEANINGS.items() if meaning.verdict in ("daily", "slow", "soon")

@@ -185,7 +185,9 @@ def test_only_lines_that_fall_silent_with_a_farm_are_in_a_gap_and_the_others_are
     night.play(3.0)
     assert {("AAPL", "level1")} == set(night.gaps)
     farms = night.machine.watch.farms
-    assert (True, False) == tuple(farms.may_carry("usfarm", (name, "level1")) for name in ("AAPL", "SAP"))
+    assert (True, False) == tuple(
+        farms.may_carry("usfarm", night.feed(name).source) for name in ("AAPL", "SAP")
+    )
 
 
 def test_a_line_that_ticks_on_while_one_farm_is_down_is_watched_for_the_next_that_breaks():
