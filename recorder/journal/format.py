@@ -117,6 +117,7 @@ def scan(segment: bytes) -> Iterator[Record | Damage]:
     """The records of a segment in order, and each stretch that holds none.
 
     A torn tail is the last ``Damage``; a beginning that is lost is the first one. Linear in the segment's size.
+    A record whose number has been passed already stands in a stale block of this very segment: that is damage, too.
 
     Raises:
         NotASegmentError: the bytes do not begin as a segment does, and no two records in them belong together.
@@ -124,18 +125,36 @@ def scan(segment: bytes) -> Iterator[Record | Damage]:
     """
     _refuse_newer(segment)
     salt, at = _beginning(segment)
+    passed = _Passed()
     if at == 0:
-        at = _next_record(segment, 0, salt)
+        at = _next_record(segment, 0, salt, passed)
         yield Damage(0, at)
     while at < len(segment):
         record = _record_at(segment, at, salt)
-        if record is None:
-            found = _next_record(segment, at + 1, salt)
+        if record is None or record in passed:
+            found = _next_record(segment, at + 1, salt, passed)
             yield Damage(at, found - at)
             at = found
         else:
             yield record
+            passed.add(record)
             at += HEADER_SIZE + len(record.payload)
+
+
+class _Passed:
+    """What has been read of a segment: numbers only ever rise in it, and no record stands in it twice."""
+
+    def __init__(self) -> None:
+        self._seq = -1
+        self._of_that_number: set[Record] = set()
+
+    def __contains__(self, record: Record) -> bool:
+        return record.seq < self._seq or record in self._of_that_number
+
+    def add(self, record: Record) -> None:
+        if record.seq > self._seq:
+            self._seq, self._of_that_number = record.seq, set()
+        self._of_that_number.add(record)
 
 
 def _refuse_newer(segment: bytes) -> None:
@@ -185,10 +204,11 @@ def _record_at(segment: bytes, at: int, salt: int) -> Record | None:
     return Record(cast("Kind", chr(kind & 0xFF)), ts, seq, payload, kind >> 8 & _MOST_SKIP, kind >> 31)
 
 
-def _next_record(segment: bytes, at: int, salt: int) -> int:
+def _next_record(segment: bytes, at: int, salt: int, passed: _Passed) -> int:
     while found := _MARK.search(segment, at):
         at = found.start()
-        if _record_at(segment, at, salt) is not None:
+        record = _record_at(segment, at, salt)
+        if record is not None and record not in passed:
             return at
-        at += 1
+        at += HEADER_SIZE + len(record.payload) if record is not None else 1
     return len(segment)

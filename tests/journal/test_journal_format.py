@@ -34,7 +34,9 @@ records = st.lists(
         st.integers(0, 1),
     ),
     max_size=8,
-)
+    unique=True,
+).map(lambda some: sorted(some, key=lambda record: record.seq))
+"""In a journal numbers only ever rise."""
 
 
 @pytest.fixture(scope="module")

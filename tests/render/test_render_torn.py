@@ -230,6 +230,23 @@ def test_a_zeroed_sector_anywhere_is_told_and_takes_only_its_own(tmp_path):
         assert hurt.gaps or at == 0 or not set(wanted) - set(hurt.rows)
 
 
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_blocks_of_a_segment_that_stand_in_it_twice_are_damage_and_double_no_row(tmp_path, blocks):
+    """An old block on the disk where a new one should be: every checksum in it is right, and so is the salt."""
+    tape = whole_tape(20)
+    records, whole = tape.segments[1], segment(*tape.segments[1])
+    wanted = {seq: (table, content(row), row["ts_recv"]) for seq, table, row in numbered(tape.tables())}
+    size = blocks * SECTOR
+    for since, at in [(PREAMBLE, len(whole))] + [
+        (at - size, at) for at in range(PREAMBLE + size, len(whole), SECTOR)
+    ]:
+        bytes_of = whole[:at] + whole[since : since + size] + whole[at + size :]
+        damage = [one for one in scan(bytes_of) if not isinstance(one, Record)]
+        assert damage
+        hurt = Hurt(tmp_path / str(at), tape, bytes_of)
+        tells_all(hurt, wanted, unbound=binds(records, damage))
+
+
 def test_a_gap_of_what_is_lost_names_its_neighbours_and_every_stream_that_was_live(tape, root):
     records = tape.segments[1]
     place = next(at for at, record in enumerate(records) if record.kind == "R" and at > 4)
