@@ -148,7 +148,7 @@ def _recover_one(
     known: Live = [(checkpoint.next_seq, live(checkpoint.state))]
     is_new = _is_new(path, checkpoint)
     try:
-        rendered = render(content, checkpoint.state)
+        rendered = render(content, checkpoint.state, lambda: _began_with(_follower(root, path)))
     except NotASegmentError:
         return _no_segment(root, path, content, checkpoint)
     except (OSError, MemoryError):
@@ -200,9 +200,12 @@ def _follower(root: Path, path: Path) -> Record | None:
 
 def _unheard_of(rendered: Rendered, follower: Record | None) -> set[tuple[str, str]]:
     """What is live where the next segment begins and was never seen to be subscribed: that is among what is lost."""
-    if follower is None or follower.kind != "S":
-        return set()
-    return live(State.restore(follower.json())) - live(rendered.state)
+    state = _began_with(follower)
+    return set() if state is None else live(state) - live(rendered.state)
+
+
+def _began_with(follower: Record | None) -> State | None:
+    return None if follower is None or follower.kind != "S" else State.restore(follower.json())
 
 
 def _let_go(root: Path, path: Path, content: bytes, end: int | None, *, keep: bool) -> list[NotArchivedError]:

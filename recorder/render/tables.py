@@ -6,9 +6,9 @@ Rules:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from recorder import schema
 from recorder.journal.format import Damage, Record, rows_of, scan
-from recorder.journal.state import State, live
+from recorder.journal.state import Request, State, live
 from recorder.render import backfill, events
 from recorder.render.lasts import Lasts, note, note_ticks
 from recorder.render.rows import rows
@@ -53,13 +53,21 @@ class Rendered:
     live: list[tuple[int, set[tuple[str, str]]]] = field(default_factory=list)
 
 
-def render(segment: bytes, before: State | None = None) -> Rendered:
-    """All rows of a segment; ``before`` is the state it began with, should its own record of it be damaged.
+Behind: TypeAlias = Callable[[], State | None]
+
+
+def render(segment: bytes, before: State | None = None, behind: Behind = lambda: None) -> Rendered:
+    """All rows of a segment.
+
+    Args:
+        segment: its bytes.
+        before: the state it began with, should its own record of it be damaged.
+        behind: tells the state that the next one begins with, which knows what was asked for in records that are lost.
 
     Raises:
         NotASegmentError: the bytes are no segment.
     """
-    return _read(segment, _Reading(before or State()))
+    return _read(segment, _Reading(before or State()), behind)
 
 
 def follow(segment: bytes, before: State | None = None) -> Rendered:
@@ -71,10 +79,25 @@ def follow(segment: bytes, before: State | None = None) -> Rendered:
     return _read(segment, _Reading(before or State(), decodes=False))
 
 
-def _read(segment: bytes, reading: "_Reading") -> Rendered:
-    for record in scan(segment):
+def _read(segment: bytes, reading: "_Reading", behind: Behind = lambda: None) -> Rendered:
+    found = list(scan(segment))
+    unsure = _last_damage(found)
+    for place, record in enumerate(found):
         reading.take(record)
+        if place == unsure and (state := behind()):
+            reading.learn(state.requests)
     return reading.end()
+
+
+def _last_damage(found: list[Record | Damage]) -> int | None:
+    """The damage behind which there is one connection, that of the segment's end."""
+    for place in range(len(found) - 1, -1, -1):
+        one = found[place]
+        if isinstance(one, Damage):
+            return place
+        if one.kind == "C" and one.json()["kind"] == "opened":
+            return None
+    return None
 
 
 def plain(table: pa.Table, name: str) -> pa.Table:
@@ -110,6 +133,13 @@ class _Reading:
             self._begin_stretch()
         else:
             self._control(record)
+
+    def learn(self, requests: dict[int, Request]) -> None:
+        """What was asked for on this connection; under other names than it seemed, if its beginning is lost."""
+        own = self._rendered.state.requests
+        if any(own.get(req, request) != request for req, request in requests.items()):
+            own.clear()
+        own.update(requests)
 
     def end(self) -> Rendered:
         self._end_stretch()
