@@ -136,10 +136,11 @@ class _Reading:
 
     def learn(self, requests: dict[int, Request]) -> None:
         """What was asked for on this connection; under other names than it seemed, if its beginning is lost."""
-        own = self._rendered.state.requests
-        if any(own.get(req, request) != request for req, request in requests.items()):
-            own.clear()
-        own.update(requests)
+        state = self._rendered.state
+        if any(state.requests.get(req, request) != request for req, request in requests.items()):
+            state.requests.clear()
+            state.live.clear()
+        state.requests.update(requests)
 
     def end(self) -> Rendered:
         self._end_stretch()
