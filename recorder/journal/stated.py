@@ -18,6 +18,7 @@ from recorder.journal.durable import sync_folder
 Stated = dict[str, Any]
 
 FIRST, COPY = Path("recording.json"), Path("journal") / "recording.json"
+_BACKUP = "put a backup of the whole root back; recorder.open reads what is there"
 
 
 class NothingStatedError(ValueError):
@@ -37,7 +38,9 @@ def read(root: Path) -> Stated:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (ValueError, OSError) as error:
-            problem = problem or f"{root / path}: cannot be read ({error}), and there is no whole copy"
+            problem = (
+                problem or f"{root / path}: cannot be read ({error}), and there is no whole copy; {_BACKUP}"
+            )
     if not found:
         raise NothingStatedError(problem or none_at(root))
     return max(found, key=_age)
@@ -50,7 +53,7 @@ def none_at(root: Path) -> str:
         found = f"holds {', '.join(sorted(path.name for path in root.iterdir())[:5]) or 'nothing'}"
     if any(root.glob("*/date=*")):
         gone = f"holds tables, and neither {FIRST} nor its copy {COPY}, without which nothing can be added"
-        return f"{root}: {gone}; put a backup of the whole root back; recorder.open reads what is there"
+        return f"{root}: {gone}; {_BACKUP}"
     has = f"a recording has {FIRST}, journal/ and a folder a table"
     return f"{root}: not a recording: {found}; {has}; name the folder that storage.root names"
 

@@ -297,16 +297,19 @@ def _check(root: Path) -> None:
     Raises:
         NotARecording: with what is there and what was expected.
     """
-    if any((root / path).is_file() for path in (stated.FIRST, stated.COPY)):
+    try:
         _check_format(root)
-    elif not any((root / name).is_dir() for name in ("journal", *schema.TABLES)):
-        raise NotARecording(stated.none_at(root))
+    except stated.NothingStatedError as error:
+        if not any((root / name).is_dir() for name in ("journal", *schema.TABLES)):
+            raise NotARecording(str(error)) from None
 
 
 def _check_format(root: Path) -> None:
     try:
         written = stated.read(root)["format"]
         newer = written > FORMAT
+    except stated.NothingStatedError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise NotARecording(
             f'{root / stated.FIRST}: says no format ({error!r}); expected {{"format": 1, ...}}'

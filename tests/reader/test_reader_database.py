@@ -254,13 +254,32 @@ def test_what_is_no_recording_is_said_with_what_is_there(tmp_path, make, message
         ('{"format": 3}', "format 3; this version reads up to 2: update ib-recorder"),
         ('{"form": 1}', "says no format"),
         ('{"format": "new"}', "says no format"),
-        ("", "says no format"),
     ],
 )
 def test_a_format_that_cannot_be_read_is_refused(tape, content, message):
     (tape.root / "recording.json").write_text(content)
     with pytest.raises(ValueError, match=message):
         recorder.open(str(tape.root))
+
+
+@pytest.mark.parametrize("content", [None, b"", bytes(300), b'{"format": 2, "checksum": 1}'])
+def test_tables_are_read_though_nothing_says_what_they_are(tape, content):
+    tape.write("level1", [tick(1)])
+    for path in (tape.root / "recording.json", tape.root / "journal" / "recording.json"):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+    assert 1 == len(recorder.open(tape.root).level1())
+
+
+@pytest.mark.parametrize("content", [b"", b'{"format": 2, "checksum": 1}'])
+def test_a_spoilt_recording_json_alone_is_no_recording(tmp_path, content):
+    (tmp_path / "recording.json").write_bytes(content)
+    with pytest.raises(
+        recorder.NotARecording, match=r"cannot be read .* put a backup of the whole root back"
+    ):
+        recorder.open(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["level1", "journal"])

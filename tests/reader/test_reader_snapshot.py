@@ -195,7 +195,7 @@ def test_readers_see_every_tick_once_while_it_is_published_and_compacted(journal
     writer.start()
     looks, began = 0, time.monotonic()
     try:
-        while time.monotonic() - began < 2.5:
+        while time.monotonic() - began < 2.5 or looks <= 10:
             written = journal.rows and journal.seq - 2  # the subscription has a number too
             query = "select price from level1 order by seq"
             found = db.level1("AAPL")["price"] if how == "level1" else db.sql(query)["price"]
@@ -205,7 +205,6 @@ def test_readers_see_every_tick_once_while_it_is_published_and_compacted(journal
     finally:
         stop.set()
         writer.join()
-    assert looks > 10
     assert len(list((journal.root / "level1").rglob("*.parquet"))) > 0
 
 
