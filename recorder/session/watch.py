@@ -114,6 +114,10 @@ class Watch:
                 self._streams.doubt(feed, now, "disconnected", said.code)
             self._streams.miss(now.here, "disconnected", said.code)
         elif said.code == codes.DATA_KEPT:
+            for feed in (
+                self._streams.live() if self.lost_since is None else ()
+            ):  # nobody had said that it was lost
+                self._streams.doubt(feed, now, "disconnected", said.code)
             self._found(now)
         elif said.code == codes.DATA_LOST:
             self._found(now)

@@ -75,6 +75,11 @@ def test_an_opening_picture_does_not_say_that_ib_is_back():
     assert [] == uncovered(night, 1511.0, asked + 600.0)
 
 
+def test_that_ib_is_back_though_nobody_had_said_that_it_was_lost_puts_everything_since_the_last_tick_into_a_gap():
+    night = told(*log_in(AFTER_HOURS), *ticks(10, 20), (60, of_ib(1102)), (60.4, A), (61, inputs.Passed()))
+    assert [] == uncovered(night, 19.9, 60.3)
+
+
 # A line that is asked for the first time has no gap, whatever is known to be wrong. ------------------------
 
 
