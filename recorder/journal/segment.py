@@ -5,6 +5,8 @@ Rules:
 - The file ends with a whole record: what went in halfway is cut back.
 - A descriptor whose write or sync has failed for anything but want of room is not written or synced again: the segment
   is renewed, that is, written whole into a fresh file that takes its name. The old file is kept in ``set-aside``.
+- So is one whose name could not be made durable: another sync of the folder says nothing of a name that the kernel may
+  have given up; a fresh file under that name is a change to the folder that it has not yet failed to keep.
 """
 
 import contextlib
@@ -38,6 +40,7 @@ class Segment:
         copy: every byte of it.
         stored: so many of them are in the file, whole records all.
         synced: so many of them are durable.
+        listed: whether the name is durable.
         direct: whether appends go to the file at once; else into the copy alone.
         spoilt: why the file is not to be trusted any more; None: it is.
         spare: whether it was begun in a spare.
@@ -49,7 +52,7 @@ class Segment:
         self.path = path
         self.copy = bytearray(segment_format.preamble())
         self.stored = self.synced = 0
-        self.direct = False
+        self.listed = self.direct = False
         self.spoilt: str | None = None
         self.spare = False
         self.again = 0.0
@@ -69,7 +72,7 @@ class Segment:
     @property
     def is_durable(self) -> bool:
         """Whether all of it is safe from a power cut."""
-        return self.synced == len(self.copy) and not self.spoilt
+        return self.synced == len(self.copy) and self.listed and not self.spoilt
 
     def append(self, record: Record) -> None:
         """One record, behind the others.
@@ -155,28 +158,37 @@ class Segment:
             _write(descriptor, self.copy[at : min(at + _PIECE, end)])
         return end
 
-    def replace(self, staged: Path, descriptor: int) -> None:
-        """Go on in ``staged``, a durable file of all its bytes; the old one, if there is one, is kept aside.
+    def keep_aside(self) -> None:
+        """A second name for its file, if it has one, in ``set-aside``."""
+        if not self.is_named:
+            return
+        aside = self.path.parent / "set-aside"
+        aside.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # it was kept by a try that failed behind it
+            os.link(self.path, aside / f"{self.path.stem}-{self.spoilt}.journal")
+        sync_folder(aside)
+
+    def replace(self, staged: Path, descriptor: int, synced: int) -> None:
+        """Go on in ``staged``, open as ``descriptor``: a file of all its bytes, the first ``synced`` of them durable.
 
         Raises:
             OSError: nothing has changed.
         """
-        if self.is_named:
-            _keep_aside(self.path, str(self.spoilt))
-            staged.rename(self.path)
-        else:
-            os.link(staged, self.path)
-            with contextlib.suppress(OSError):  # a second name harms nobody
-                staged.unlink()
+        own = os.dup(descriptor)
+        try:
+            self._give_name(staged)
+        except OSError:
+            os.close(own)
+            raise
         self.close()
-        self._descriptor, self.spoilt = descriptor, None
-        self.stored = self.synced = len(self.copy)
-        self.direct = True
+        self._descriptor, self.spoilt = own, None
+        self.stored, self.synced = len(self.copy), synced
+        self.listed, self.direct = False, True
 
     def rendered(self) -> None:
         """Its rows are in Parquet and its file is gone: nothing of it is needed any more."""
-        self.spoilt, self.stored = None, len(self.copy)
-        self.synced = self.stored
+        self.spoilt, self.listed = None, True
+        self.stored = self.synced = len(self.copy)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -184,6 +196,14 @@ class Segment:
         if descriptor != _CLOSED:
             with contextlib.suppress(OSError):  # whatever it says, it says of bytes that are safe elsewhere
                 os.close(descriptor)
+
+    def _give_name(self, staged: Path) -> None:
+        if self.is_named:
+            staged.rename(self.path)
+            return
+        os.link(staged, self.path)
+        with contextlib.suppress(OSError):  # a second name harms nobody
+            staged.unlink()
 
     def _stop(self, error: OSError) -> None:
         """Leave the file with its last whole record."""
@@ -216,13 +236,3 @@ def _write(descriptor: int, content: bytearray) -> None:
     written = os.write(descriptor, content)
     while written < len(content):
         written += os.write(descriptor, content[written:])
-
-
-def _keep_aside(path: Path, why: str) -> None:
-    """A second name for the file, in ``set-aside``."""
-    aside = path.parent / "set-aside"
-    aside.mkdir(exist_ok=True)
-    kept = aside / f"{path.stem}-{why}.journal"
-    with contextlib.suppress(FileExistsError):  # it was kept by a try that failed behind it
-        os.link(path, kept)
-    sync_folder(aside)

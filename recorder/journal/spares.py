@@ -4,13 +4,14 @@ Rules:
 - A spare's size is 0: whoever reads a segment that was begun in one sees what was written, and no zeros behind it.
 - Together they take at most half of what is free: they must not be what fills the disk.
 - Where a file system cannot keep room, recording goes on without.
+- A spare gets its name when it holds its room, under the lock of those who begin segments: to keep room may take long.
 """
 
 import contextlib
-import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from recorder.journal.room import UNABLE, free, reserve
+from recorder.journal.room import UNABLE, free, hold
 
 SPARE_BYTES = 9 * 1024 * 1024
 """One spare holds one segment: its records, the state that it begins with, and the last read."""
@@ -29,6 +30,7 @@ class Spares:
         self.size = min(SPARE_BYTES, total // 2)
         self.count = total // self.size if self.size else 0
         self.unable = False
+        self._staged = folder / "next-spare"
         self._paths = [folder / f"spare-{number}" for number in range(1, self.count + 1)]
 
     @property
@@ -36,8 +38,8 @@ class Spares:
         """Those that can be used."""
         return [path for path in self._paths if self._is_reserved(path)]
 
-    def fill(self) -> None:
-        """Make what is missing, as far as there is room.
+    def fill(self, lock: AbstractContextManager[object]) -> None:
+        """Make what is missing, as far as there is room; ``lock`` is held while one gets its name.
 
         Raises:
             OSError: the disk refused.
@@ -48,7 +50,7 @@ class Spares:
                 continue
             if free(path.parent) < (have + 2) * self.size:
                 return
-            self._reserve(path)
+            self._reserve(path, lock)
             have += 1
 
     def _is_reserved(self, path: Path) -> bool:
@@ -58,15 +60,13 @@ class Spares:
             return found.st_size == 0 and found.st_blocks * 512 >= self.size
         return False
 
-    def _reserve(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    def _reserve(self, path: Path, lock: AbstractContextManager[object]) -> None:
         try:
-            reserve(descriptor, 0, self.size)
+            hold(self._staged, self.size)
         except OSError as error:
-            path.unlink()
             if error.errno not in UNABLE:
                 raise
             self.unable = True
-        finally:
-            os.close(descriptor)
+            return
+        with lock:  # a segment may have just been begun in the file of that name
+            self._staged.rename(path)

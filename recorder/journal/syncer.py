@@ -4,11 +4,15 @@ Rules:
 - In the order of the segments: none gets its name before all of those before it are in their files.
 - After a failed sync the descriptor is never tried again: what the kernel still holds of it is no longer known. The
   segment is written anew, from memory.
-- What failed is tried again after ``RETRY_SECONDS``, for as long as it takes; a copy goes when its bytes are durable.
+- So with a sync of the folder: every segment that it was to list is written anew, under its name.
+- What failed is tried again after ``RETRY_SECONDS``, for as long as it takes; a copy goes when its bytes and its name
+  are durable.
+- The lock is not held while the thread syncs or keeps room: whoever appends waits for neither.
 """
 
 import contextlib
 import errno
+import math
 import os
 import threading
 import time
@@ -29,6 +33,10 @@ CLOSE_SECONDS = 3.0
 """So long the last bytes are tried again at the end: a disk that is ill for a moment must not cost them."""
 
 _CLOSE_PAUSE = 0.05
+
+HANG_SECONDS = 10.0
+"""A turn that takes longer is told. A disk that is busy, or has to spin up, is done by then; one that is ill may take
+minutes to fail, for the kernel waits 30 s for a command and tries again."""
 
 log = structlog.get_logger("recorder.journal")
 
@@ -57,8 +65,8 @@ class Syncer:
         self._folder = root / "journal"
         self._seconds = seconds
         self._watch = watch
-        self._new_name = self._names_fail = False
         self._filled = 0.0
+        self._began = math.inf
         self._stop = threading.Event()
         self._turning = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
@@ -81,21 +89,22 @@ class Syncer:
     @property
     def fails(self) -> bool:
         """Whether a file or a name could not be made durable, and has not been since."""
-        return self._names_fail or any(segment.spoilt for segment in self.segments)
+        return any(segment.spoilt for segment in self.segments)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the turn that goes on takes longer than a disk should need."""
+        return time.monotonic() - self._began > HANG_SECONDS
 
     @property
     def is_durable(self) -> bool:
         """Whether a power cut would take nothing of what was there when the last turn began."""
-        tried = all(segment.is_whole and segment.synced for segment in self.segments)
-        return tried and not self._new_name and not self.fails
+        tried = all(one.is_whole and one.synced and one.listed for one in self.segments)
+        return tried and not self.fails
 
     def start(self) -> None:
         """Begin to turn, at once: spares are made before they are needed."""
         self._thread.start()
-
-    def began(self) -> None:
-        """A segment got its name, which must become durable too."""
-        self._new_name = True
 
     def wrote(self) -> None:
         """Bytes were written: with 0 seconds they become durable here."""
@@ -127,18 +136,25 @@ class Syncer:
     def turn(self) -> None:
         """Secure what can be secured now."""
         with self._turning:
-            for segment in list(self.segments):
-                if segment.again <= time.monotonic():
-                    with self._noted(segment):
-                        self._secure(segment)
-                if not segment.is_whole:
-                    break
-            with self._noted():
-                self._sync_names()
-            self._release(self.segments[:-1])
-            if time.monotonic() - self._filled >= RETRY_SECONDS:
-                self._fill()
+            self._began = time.monotonic()
+            try:
+                self._secure_all()
+            finally:
+                self._began = math.inf
             self._watch()
+
+    def _secure_all(self) -> None:
+        for segment in list(self.segments):
+            if segment.again <= time.monotonic():
+                with self._noted(segment):
+                    self._secure(segment)
+            if not segment.is_whole:
+                break
+        with self._noted():
+            self._sync_names()
+        self._release(self.segments[:-1])
+        if time.monotonic() - self._filled >= RETRY_SECONDS:
+            self._fill()
 
     def _run(self) -> None:
         self._guarded_turn()
@@ -186,28 +202,32 @@ class Syncer:
         try:
             written = segment.copy_to(descriptor, 0)
             os.fdatasync(descriptor)
-            with rendering(self._root), self.lock:
+            with rendering(self._root):
                 if segment.is_named and not segment.path.exists():
                     segment.rendered()
-                else:
+                    return
+                segment.keep_aside()
+                with self.lock:  # what was appended meanwhile is written, and synced when nobody waits for it
                     segment.copy_to(descriptor, written)
-                    os.fdatasync(descriptor)
-                    segment.replace(staged, os.dup(descriptor))
-                    self._new_name = True
+                    segment.replace(staged, descriptor, written)
         finally:
             os.close(descriptor)
             with contextlib.suppress(OSError):
                 staged.unlink()
 
     def _sync_names(self) -> None:
-        if self._new_name:
-            self._new_name = False
-            try:
-                sync_folder(self._folder)
-            except OSError:
-                self._new_name = self._names_fail = True
-                raise
-            self._names_fail = False
+        unlisted = [segment for segment in self.segments if segment.is_named and not segment.listed]
+        if not unlisted:
+            return
+        try:
+            sync_folder(self._folder)
+        except OSError:
+            for segment in unlisted:
+                segment.spoilt = segment.spoilt or "name-failed"
+                segment.again = time.monotonic() + RETRY_SECONDS  # in vain as long as this fails
+            raise
+        for segment in unlisted:
+            segment.listed = True
 
     def _release(self, segments: list[Segment]) -> None:
         """Let go of what is durable."""
@@ -219,9 +239,8 @@ class Syncer:
     def _fill(self) -> None:
         """Spares are made while all goes well; behind a full disk the segments come first."""
         self._filled = time.monotonic()
-        with self.lock:  # so that none is made anew while a segment is just being begun in it
-            last = self.segments[-1] if self.segments else None
-            if last is None or not last.direct or last.spare:
-                return
-            with contextlib.suppress(OSError):  # how much room is left is for the disk's alarm to say
-                self.spares.fill()
+        last = self.segments[-1] if self.segments else None
+        if last is None or not last.direct or last.spare:
+            return
+        with contextlib.suppress(OSError):  # how much room is left is for the disk's alarm to say
+            self.spares.fill(self.lock)

@@ -16,12 +16,14 @@ import structlog
 
 from recorder.wire.activity import Mark
 
-Kind: TypeAlias = Literal["overflow", "memory", "failing", "spare", "ending"]
-"""Nothing recorded; into memory; a file is not to be trusted; into a spare; all well but not yet durable."""
+Kind: TypeAlias = Literal["overflow", "memory", "hanging", "failing", "spare", "ending"]
+"""Nothing recorded; into memory; a sync does not end; a file is not to be trusted; into a spare; all well but not yet
+durable."""
 
 _EVENTS: dict[Kind, str] = {
     "overflow": "nothing is recorded: neither disk nor memory has room",
     "memory": "what is recorded now is in memory alone",
+    "hanging": "what is recorded now is written to a disk that does not make it durable",
     "failing": "the journal is not safely on disk",
     "spare": "the journal is safely on disk, in the room that was kept for this",
     "ending": "the journal is on disk again, and not all of it durable yet",
@@ -104,7 +106,8 @@ class Alarm:
 
 def words(place: Place, since: int, error: OSError | None) -> str:
     """What is wrong, since when, and where records go."""
-    begun = f"{_cause(error)} since {_clock_time(since)}"
+    cause = "the disk hangs" if place.kind == "hanging" else _cause(error)
+    begun = f"{cause} since {_clock_time(since)}"
     match place.kind:
         case "overflow" if place.overflow is not None:
             lost = f"nothing is recorded since {_clock_time(place.overflow.began)}"
@@ -113,6 +116,10 @@ def words(place: Place, since: int, error: OSError | None) -> str:
             return f"{begun}; recording into memory, {place.held / 1e6:.1f} of {place.memory / 1e6:.0f} MB"
         case "spare":
             return f"{begun}; recording into the spare segments, {place.spare / 1e6:.0f} MB left"
+        case "hanging":
+            return (
+                f"{begun}; what is recorded since a power cut would take: see the kernel's log for that disk"
+            )
         case "failing":
             return f"{begun}; what it does not keep is held in memory and written anew"
     return f"{begun}; it takes bytes again, which are being made durable"

@@ -17,7 +17,7 @@ from typing import Any
 from recorder.journal import format as segment_format
 from recorder.journal.folder import Checkpoint, segment_path
 from recorder.journal.format import Kind, Record
-from recorder.journal.room import free
+from recorder.journal.room import try_room
 from recorder.journal.segment import NO_ROOM, Segment
 from recorder.journal.spares import Spares
 from recorder.journal.state import State
@@ -29,9 +29,6 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment is sealed at this size: about 250,000 ticks, what the renderer holds in memory at once."""
 
 MEMORY_BYTES = 64 * 1024 * 1024
-
-_ROOM = 1024 * 1024
-"""What must be free before a spare is left for an ordinary segment."""
 
 _UNSPARABLE = errno.EFBIG
 """The one want of room that a spare does not help against: it is the file that may not grow."""
@@ -71,6 +68,7 @@ class Journal:
         self.tail: Callable[[], bytes] = bytes
         self.overflow: Overflow | None = None
         self.memory_bytes = memory_bytes
+        self._staged = root / "journal" / "next"
         self._begin = 0
         self._is_closed = False
         self._alarm = Alarm(clock)
@@ -112,8 +110,12 @@ class Journal:
         kind = self._kind()
         if kind:
             self._alarm.begin()
-        since = self._alarm.since
-        return words(self._where(kind or "ending"), since, self._syncer.error) if since else None
+        if not self._alarm.since:
+            return None
+        place, error = self._where(kind or "ending"), self._syncer.error
+        if kind == "hanging":  # the thread that tells the log of all else is what hangs
+            self._alarm.say(place, error)
+        return words(place, self._alarm.since, error)
 
     def takes(self, size: int) -> bool:
         """Whether there is a place for a read of ``size`` bytes, on disk or in memory."""
@@ -206,20 +208,17 @@ class Journal:
 
     def _place(self, segment: Segment) -> None:
         """A file for it: an ordinary one, or a spare if there is no room."""
-        staged = self.root / "journal" / "next"
         try:
             if self._alarm.since:
-                self._check_room()
-            staged.unlink(missing_ok=True)
-            segment.create(staged)
+                try_room(self._staged)
+            self._staged.unlink(missing_ok=True)
+            segment.create(self._staged)
         except FileExistsError as error:
             raise JournalError(error.errno, f"{segment.path}: {error.strerror}") from error
         except OSError as error:
             self._fails(error)
             if error.errno in NO_ROOM:
                 self._place_in_spare(segment)
-        if segment.is_named:
-            self._syncer.began()
 
     def _place_in_spare(self, segment: Segment) -> None:
         for spare in self._syncer.spares.left:
@@ -249,14 +248,10 @@ class Journal:
 
     def _has_room(self) -> bool:
         try:
-            self._check_room()
+            try_room(self._staged)
         except OSError:
             return False
         return True
-
-    def _check_room(self) -> None:
-        if free(self.root / "journal") < _ROOM:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _fails(self, error: OSError) -> None:
         self._syncer.error = error
@@ -268,6 +263,8 @@ class Journal:
             return "overflow"
         if not self._segment.direct:
             return "memory"
+        if self._syncer.hangs:
+            return "hanging"
         if self._syncer.fails or self._syncer.waiting > self.memory_bytes:
             return "failing"
         return "spare" if self._segment.spare else None
@@ -284,8 +281,11 @@ class Journal:
             if kind is None and self._alarm.since and not self._syncer.is_durable:
                 kind = "ending"
             place = self._where(kind) if kind or self._alarm.since else None
+            error = self._syncer.error
+            if kind is None:
+                self._syncer.error = None
         if place:
-            self._alarm.say(place, self._syncer.error)
+            self._alarm.say(place, error)
 
     def _refused(self, what: str | None = None) -> JournalError:
         error = self._syncer.error or OSError(errno.EIO, os.strerror(errno.EIO))

@@ -30,6 +30,7 @@ class Names:
     """Entries of folders that change in one step: (folder, name, what it then stands for; None: nothing)."""
 
     changes: tuple[tuple[int, str, int | None], ...]
+    doubted: bool = False
     variants = (NONE, ALL)
 
 
@@ -143,7 +144,7 @@ class Disk:
         settled: set[tuple[int, str]] = set()
         for effect in reversed(self.pending):
             names = {change[:2] for change in effect.changes} if isinstance(effect, Names) else set()
-            if _is_safe(effect, node) or node in {folder for folder, _ in names}:
+            if _is_safe(effect, node):
                 settled |= names
             elif not names or names - settled:
                 kept.append(effect)
@@ -206,8 +207,10 @@ class Disk:
 
 
 def _is_safe(effect: Effect, synced: int | None) -> bool:
-    """Whether bytes are durable when the file is synced."""
-    return isinstance(effect, Bytes) and effect.node == synced and not effect.doubted
+    """Whether an effect is durable when that file or folder is synced: not if an earlier sync of it has failed."""
+    if isinstance(effect, Names):
+        return not effect.doubted and synced in {folder for folder, *_ in effect.changes}
+    return effect.node == synced and not effect.doubted
 
 
 def _of_file(call: Call, node: int, content: bytes) -> Iterator[Effect]:

@@ -65,15 +65,18 @@ def say(**more):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Runs lines of Python on a disk of ``megabytes``; gives back what they said and the journal's segments."""
+    """Runs lines of Python on a disk of ``megabytes``; gives back what they said and the journal's segments.
 
-    def run(lines, megabytes=8, **options):
+    ``inodes``: how many files and names it takes; 0: any number.
+    """
+
+    def run(lines, megabytes=8, inodes=0, **options):
         script = tmp_path / "script.py"
         script.write_text(WRITER + lines)
         root, kept = tmp_path / "disk", tmp_path / f"kept-{time.monotonic_ns()}"
         root.mkdir(exist_ok=True)
         shell = (
-            f"mount -t tmpfs -o size={megabytes}m tmpfs {root} || exit 77; "
+            f"mount -t tmpfs -o size={megabytes}m,nr_inodes={inodes} tmpfs {root} || exit 77; "
             f"{sys.executable} {script} {root} '{json.dumps(options)}'; cp -a {root}/journal {kept}"
         )
         unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
@@ -221,6 +224,32 @@ journal.close()
     assert 2_000_000 < said[1]["held"] < 2_020_000
     assert said[1]["error"].startswith("JournalError: [Errno 28]")
     assert said[1]["error"].endswith("No space left on device")
+
+
+def test_a_disk_that_takes_no_more_files_takes_one_spare_for_it_whatever_bytes_are_free(tiny):
+    lines = """
+wait(lambda: len(journal._syncer.spares.left) == 2)
+taken = []
+def take():
+    try:
+        while True:
+            taken.append(root / f"taken-{len(taken)}")
+            taken[-1].touch()
+    except OSError:
+        taken.pop()
+for _ in range(5):
+    write(1000); take(); journal.roll(b"")
+say(rolled=journal.roll(b""), well=journal.is_well)
+for path in taken:
+    path.unlink()
+say(rolled=journal.roll(b""), well=journal.is_well)
+write(1000); wait(lambda: journal.trouble is None); journal.close()
+"""
+    (none, freed), kept = tiny(lines, spare_bytes=2_000_000, inodes=40)
+    assert (2, False, True) == (none["index"], none["rolled"], none["well"])
+    assert "recording into the spare segments" in none["trouble"]
+    assert (3, True, True) == (freed["index"], freed["rolled"], freed["well"])
+    assert list(range(6)) == reads(kept)
 
 
 def test_a_start_on_a_full_disk_goes_into_a_spare_that_was_left_and_without_one_ends_in_a_clear_error(tiny):

@@ -56,6 +56,12 @@ def test_the_log_says_whether_what_is_recorded_is_safe(kind, event, reason):
     assert expected["reason"] == words(place(kind), NOON, FULL)
 
 
+def test_a_disk_that_hangs_is_not_told_as_what_it_said_before():
+    does = "what is recorded since a power cut would take: see the kernel's log for that disk"
+    expected = f"the disk hangs since 12:00 UTC; {does}"
+    assert expected == words(place("hanging"), NOON, FULL)
+
+
 def test_each_change_is_one_line_and_so_is_the_end():
     alarm, kinds = Alarm(now), get_args(Kind)
     with capture_logs() as said:

@@ -312,6 +312,23 @@ def test_a_sealed_segment_that_could_not_be_synced_is_written_anew_and_not_to_be
     assert payloads(root) == [TICK, b"second", b"meanwhile"]
 
 
+def test_a_segment_whose_name_somebody_takes_meanwhile_leaves_no_descriptor_open(root):
+    journal = Journal(root, folder.create(root), fsync_seconds=3600, clock=now)
+    until(lambda: journal._segment.is_durable)  # the thread has had its first turn
+    journal.count(1)
+    with largest_file(10):
+        journal.roll(b"")
+    journal.path.touch()
+    journal._syncer.turn()  # in which the first segment is let go
+    before = names("/proc/self/fd")
+    journal._segment.again = 0.0
+    journal._syncer.turn()
+    assert "File exists" in journal.trouble
+    assert before == names("/proc/self/fd")
+    journal.path.unlink()
+    journal.close()
+
+
 def test_what_is_appended_while_a_segment_is_written_anew_is_in_it(root):
     journal = Journal(root, folder.create(root), fsync_seconds=0.01, clock=now)
     with a_pipe_in_its_place(journal._segment._descriptor):
