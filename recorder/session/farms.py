@@ -54,8 +54,8 @@ class Farms:
         return line not in self._elsewhere[farm]
 
     def broke_at(self, line: object) -> float:
-        """When a farm that may carry the line broke last, on the steady clock."""
-        moments = (self.broke[farm] for farm in self._carrying if self.may_carry(farm, line))
+        """When a farm that is down and may carry the line broke last, on the steady clock."""
+        moments = (self.broke[farm] for farm in self.carrying() if self.may_carry(farm, line))
         return max(moments, default=float("-inf"))
 
     def not_on(self, farm: str, line: object) -> None:

@@ -61,26 +61,23 @@ class Watch:
             if feed is None:
                 continue  # cancelled or refused since; what still comes is recorded all the same
             feed.saw(seen, now, self._timing)
-            # What is read behind a standstill may have lain in the socket since the step before.
-            if feed.phase in ("asked", "doubted") and self._is_believable(
-                feed, min(feed.last_at, self._looked)
-            ):
+            at = min(
+                feed.last_at, self._looked
+            )  # behind a standstill it may have lain in the socket ever since
+            if feed.phase in ("asked", "doubted") and self._is_believable(feed, at):
                 if self.lost_since is not None or self.unheard_of:
                     self._found(now)
                 self._streams.receive(feed, seen.first)
         self._looked = now.steady
 
     def _is_believable(self, feed: Feed, at: float) -> bool:
-        """Whether a tick of that moment can be more than one that was under way, or a picture of yesterday.
-
-        What was under way when something broke may come even behind the word that all is well again.
-        """
+        """Whether a tick of that moment is more than what was under way when something broke, or yesterday's picture."""
         timing = self._timing
         if feed.phase == "asked":
             return not self.hangs_on_a_farm(feed) or at - feed.asked_at >= timing.burst
-        if self.lost_since is not None and at - self._lost_at < timing.lost_in_flight:
-            return False
-        return at - max(self._lost_at, self.farms.broke_at(feed.source)) >= timing.in_flight
+        if self.lost_since is not None:
+            return at - self._lost_at >= timing.lost_in_flight
+        return at - self.farms.broke_at(feed.source) >= timing.in_flight
 
     # What the gateway says. ----------------------------------------------------------------------------------
 

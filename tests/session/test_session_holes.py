@@ -131,26 +131,7 @@ def test_a_farm_that_breaks_again_while_a_line_is_in_doubt():
     assert [] == uncovered(night, 80.0, 95.3)
 
 
-# Broken and back so soon that what was under way comes behind both notices. --------------------------------
-
-
-@pytest.mark.parametrize(
-    ("lost", "found"),
-    [(of_ib(2103, BROKEN), of_ib(2104, FINE)), (of_ib(1100), of_ib(1102))],
-    ids=["farm", "ib"],
-)
-def test_a_tick_that_was_under_way_behind_both_notices_ends_no_gap(lost, found):
-    night = told(
-        *log_in(),
-        *ticks(10, 80),
-        (80.1, lost),
-        (80.16, found),
-        (80.17, A),
-        (80.65, A),
-        *ticks(80.7, 83),
-        (83, inputs.Passed()),
-    )
-    assert [] == uncovered(night, 80.0, 80.64)
+# A farm is back, IB is not. ----------------------------------------------------------------------------------
 
 
 def test_a_farm_that_is_back_while_ib_is_lost_makes_no_tick_under_way_a_proof():
