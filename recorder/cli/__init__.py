@@ -1,5 +1,6 @@
 """The commands. Each is a thin shell: it reads the arguments, calls one function, and speaks to a person."""
 
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -24,8 +25,16 @@ Root = Annotated[Path, typer.Argument(metavar="ROOT", help="the folder of the re
 
 def main() -> None:
     """Entry point of ``ib-recorder``: no traceback for what a person can mend."""
+    _stand_in()
     with errors.told():
         app()
+
+
+def _stand_in() -> None:
+    """What was started with a standard stream closed reads nothing there, and says what it says to nobody."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process is there
 
 
 def _version(value: bool) -> None:
@@ -50,9 +59,10 @@ def run(
 ) -> None:
     """The recorder, in the foreground. SIGTERM or Ctrl-C writes everything out and leaves."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends a process that does not listen yet
-    from recorder.daemon import logs
+    from recorder.daemon import logs, stderr
     from recorder.daemon.run import run as run_daemon
 
+    stderr.hand_over()
     logs.configure(verbose=verbose)
     run_daemon(config)
 

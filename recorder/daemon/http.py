@@ -3,6 +3,7 @@
 Rules:
 - Nobody is waited for: no tasks, no reads, one timer a connection, after which it is cut off.
 - Everything is bounded: ``MOST_CONNECTIONS``, ``MOST_BYTES`` of a request, ``MOST_SECONDS`` from first to last byte.
+- When all places are taken the oldest is cut off: who only holds one keeps nobody out.
 - Whatever a client sends or leaves out costs that client its connection, and nobody anything else.
 - A request is exactly what RFC 9112 says, or it is refused.
 
@@ -12,20 +13,21 @@ Its own, because it is small: a library's parser costs more memory, and brings w
 import asyncio
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
 
-MOST_CONNECTIONS = 8
+MOST_CONNECTIONS = 32
+"""Some times as many as come in at once: who has just come is not the oldest before anybody has heard what he asks."""
+
 MOST_BYTES = 8192
 MOST_SECONDS = 5.0
 
 _REQUEST = re.compile(
     rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r\n((?:[!#-'*+.^-z|~\w-]+:[^\r\n\0]*\r\n)*)\r\n", re.ASCII
 )
-_HOST = re.compile(rb"^host:[ \t]*(\S*?)(?::[0-9]*)?[ \t]*\r$", re.ASCII | re.IGNORECASE | re.MULTILINE)
 
 _FIXED = (
     "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
@@ -72,10 +74,18 @@ def path(head: bytes, own: str | None) -> str:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "that is no HTTP request")
     if match[1] != b"GET":
         raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "there is nothing to do here but GET")
-    host = _HOST.search(match[3])
-    if own is not None and host is not None and not _is_ours(host[1].decode(errors="replace"), own):
+    if own is not None and not all(_is_ours(host, own) for host in _hosts(match[3])):
         raise RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "ask by address, or as localhost")
     return match[2].decode().partition("?")[0]
+
+
+def _hosts(fields: bytes) -> Iterator[str]:
+    """What the header says it is asked for by, without the port; no regex, for blanks make those quadratic."""
+    for line in fields.splitlines():
+        name, _, value = line.decode(errors="replace").partition(":")
+        if name.lower() == "host":
+            host, _, port = value.strip().rpartition(":")
+            yield host if port == "" or port.isdecimal() else value.strip()
 
 
 def _is_ours(host: str, own: str) -> bool:
@@ -90,11 +100,11 @@ class Server:
     """Serves ``answer`` on connections that somebody else listens for; ``own``: see ``path``.
 
     Attributes:
-        open: the connections there are.
+        open: the connections there are, the oldest first.
     """
 
     def __init__(self, answer: Answer, own: str | None) -> None:
-        self.open: set[asyncio.Transport] = set()
+        self.open: dict[asyncio.Transport, None] = {}
         self._answer = answer
         self._own = own
 
@@ -113,6 +123,12 @@ class Server:
             return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "it failed; the log says why")
         return found or refusal(HTTPStatus.NOT_FOUND, "there are /, /metrics, /healthz and /status.json")
 
+    def cut_off_oldest(self) -> None:
+        """Make a place: who asks is answered at once, so the oldest is one who says nothing, or does not read."""
+        oldest = next(iter(self.open))
+        del self.open[oldest]
+        oldest.abort()
+
     def close(self) -> None:
         """Cut everybody off."""
         for transport in list(self.open):
@@ -129,9 +145,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         if len(self._server.open) >= MOST_CONNECTIONS:
-            transport.abort()
-            return
-        self._server.open.add(transport)
+            self._server.cut_off_oldest()
+        self._server.open[transport] = None
         self._transport = transport
         self._timer = asyncio.get_running_loop().call_later(MOST_SECONDS, transport.abort)
 
@@ -146,7 +161,7 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
-            self._server.open.discard(self._transport)
+            self._server.open.pop(self._transport, None)
 
     def _send(self, response: Response) -> None:
         """The timer goes on: who does not read is cut off too."""

@@ -8,6 +8,7 @@ Rules:
 """
 
 import asyncio
+import signal
 from pathlib import Path
 
 import structlog
@@ -22,6 +23,16 @@ from recorder.journal.syncer import JournalError
 log = structlog.get_logger("recorder")
 
 
+class Early:
+    """Takes SIGHUP while the file may have been read and nobody listens yet, for ``Reloads.listen`` to ask about."""
+
+    came = False
+
+    def __call__(self, *_: object) -> None:
+        """SIGHUP."""
+        self.came = True
+
+
 class Reloads:
     """Reads ``source`` again whenever asked; None: there is no file to read."""
 
@@ -30,6 +41,14 @@ class Reloads:
         self._source = source
         self._asked = asyncio.Event()
         self._over = False
+
+    def listen(self) -> None:
+        """SIGHUP asks from now on; so does one that ``Early`` took."""
+        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGHUP)
+        # The loop would hand SIGHUP back to the system as it closes: until then, and behind it, it ends nothing.
+        signal.signal(signal.SIGHUP, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(self.ask))
+        if isinstance(before, Early) and before.came:
+            self.ask()
 
     def ask(self) -> None:
         """SIGHUP."""

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import math
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -25,9 +24,9 @@ from recorder.capture.session import Session
 from recorder.capture.tap import Tap
 from recorder.config import Config, load
 from recorder.daemon.known import known_in
+from recorder.daemon.lost import lost
 from recorder.daemon.notify import notify, watchdog_seconds
-from recorder.daemon.reload import Reloads
-from recorder.daemon.report import Flush
+from recorder.daemon.reload import Early, Reloads
 from recorder.daemon.running import remember
 from recorder.daemon.status import Board
 from recorder.daemon.workers import Nightly, Renderer, RenderFailedError
@@ -58,6 +57,7 @@ log = structlog.get_logger("recorder")
 def run(path: Path, *, timing: Timing | None = None) -> None:
     """Record what the config file says until SIGTERM or SIGINT; see ``record``."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it listens, Ctrl-C ends it at once, as SIGTERM does
+    signal.signal(signal.SIGHUP, Early())
     try:
         asyncio.run(record(load(path), source=path, timing=timing))
     finally:
@@ -111,11 +111,10 @@ class _Daemon:
         self._timing = timing
         self._session: Session | None = None
         self._reloads = Reloads(config, source)
-        self._renderer = Renderer(root)
+        self._renderer = Renderer(root, config.storage.flush_seconds)
         self._nightly = Nightly(root, config.storage)
         self._rendering: asyncio.Task[None] | None = None
-        self._flush: Flush | None = None
-        self._night: Flush | None = None
+        self._lost: OSError | None = None
         self._waiting = 0
         self._stopping = asyncio.Event()
 
@@ -123,9 +122,11 @@ class _Daemon:
         self._listen_to_signals()
         self._finish_swaps()
         if left := folder.segments(self._root):
-            await self._write_out(folder.number(left[-1]) + 1)
+            await self._renderer.render(folder.number(left[-1]) + 1)
         if not self._stopping.is_set():
             await self._record(seconds)
+        if self._lost is not None:
+            raise self._lost
         if self._renderer.failed is not None:
             raise RenderFailedError(f"{self._root}: not all is in Parquet: {self._renderer.failed}")
 
@@ -148,7 +149,9 @@ class _Daemon:
         session = self._session = Session(self._config, self._tap, ledger, known_in(self._root), self._timing)
         self._remember()
         reloading = asyncio.create_task(self._reloads.run(session, ledger))
-        board = Board(self._root, session.machine, self._tap, lambda: self._flush, lambda: self._night)
+        board = Board(
+            self._root, session.machine, self._tap, lambda: self._renderer.flush, lambda: self._nightly.last
+        )
         self._scheduler = self._schedule()
         beat = min(_BEAT_SECONDS, (watchdog_seconds() or math.inf) / 3)
         beside = [
@@ -209,10 +212,7 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        # The loop would hand SIGHUP back to the system as it closes: until then, and behind it, it ends nothing.
-        signal.signal(
-            signal.SIGHUP, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(self._reloads.ask)
-        )
+        self._reloads.listen()
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -226,7 +226,7 @@ class _Daemon:
             nightly = CronTrigger(hour=hour, minute=minute, timezone=UTC)
             once = DateTrigger(datetime.now(UTC) + _CATCH_UP, timezone=UTC)
             # However late: a loop that was busy all night, a machine that slept, must not cost a night's work.
-            scheduler.add_job(self._keep, OrTrigger([nightly, once]), misfire_grace_time=None)
+            scheduler.add_job(self._nightly.run, OrTrigger([nightly, once]), misfire_grace_time=None)
         scheduler.start()
         return scheduler
 
@@ -236,7 +236,9 @@ class _Daemon:
         except OSError as error:
             if self._session is not None:
                 self._session.failed(error)
-        if self._waiting or self._renderer.failed is not None:
+        if hangs := self._renderer.hangs:
+            log.error("Parquet is not written; the journal keeps everything", reason=hangs)
+        elif self._waiting or self._renderer.failed is not None:
             self._render()
 
     async def _sign_of_life(self) -> None:
@@ -266,34 +268,27 @@ class _Daemon:
             await asyncio.sleep(_PAUSE_SECONDS)
         before = self._journal.before
         self._waiting = self._journal.index - before
-        await self._write_out(before)
-
-    async def _write_out(self, before: int) -> None:
-        """Render what was sealed before that segment.
-
-        Never all: a renderer outlives its recorder, and would take the next one's live segment.
-        """
-        began = time.monotonic()
         await self._renderer.render(before)
-        self._flush = Flush(now(), time.monotonic() - began, self._renderer.failed)
-
-    async def _keep(self) -> None:
-        """Compact the days that are over, and let go of what is old."""
-        began = time.monotonic()
-        try:
-            await self._nightly.run()
-        except asyncio.CancelledError:
-            return  # stopping: the next start does it; the scheduler would log this as a fault
-        self._night = Flush(now(), time.monotonic() - began, self._nightly.failed)
 
     async def _finish(self) -> None:
         """Everything out of the journal into Parquet; what the disk refuses stays in the journal."""
         notify("STOPPING=1\nSTATUS=writing everything out")
+        refused = None
         try:
             await asyncio.to_thread(self._journal.close)
         except OSError as error:
             log.error("the last seconds may not be on disk", reason=str(error))
+            refused = error
         if self._rendering is not None:
             await self._rendering
-        await self._write_out(self._journal.index + 1)
+        await self._renderer.render(self._journal.index + 1)
+        if refused is not None and (ending := lost(self._root, refused, self._missing())):
+            log.error("not everything is recorded", reason=ending.strerror)
+            self._lost = ending
         log.info("stopped", messages=self._tap.messages)
+
+    def _missing(self) -> int | None:
+        """How many of the numbered rows are in no table; None: who would know could not write all out."""
+        if self._renderer.failed is not None:
+            return None
+        return self._journal.seq - folder.load(self._root).next_seq

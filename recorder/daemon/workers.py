@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Any, TypeAlias
 import structlog
 
 from recorder.config.model import Storage
+from recorder.daemon.health import span
+from recorder.daemon.report import Flush
+from recorder.journal.writer import now
 
 WORKER = {
     # Arrays of some megabytes come and go by the hundred: memory that is kept between them instead of being given
@@ -29,6 +33,13 @@ WORKER = {
     "OMP_NUM_THREADS": "1",
 }
 """The environment a worker runs best in."""
+
+HANGS_SECONDS = 600.0
+"""A renderer that is at it for longer, and longer than from flush to flush, is said to hang.
+
+From one flush to the next there is work for seconds; behind hours in which nothing could be written, for minutes. One
+whose archive lies on a dead mount never ends. It is not killed: it may yet get through, and nothing is lost meanwhile.
+"""
 
 Done: TypeAlias = dict[str, Any]
 """What a worker says it has done."""
@@ -47,14 +58,39 @@ class Renderer:
         failed: what went wrong last time; None if nothing did. The segments are still there then.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, flush_seconds: float) -> None:
         self.failed: str | None = None
         self._root = root
+        self._limit = max(HANGS_SECONDS, flush_seconds)
+        self._began: float | None = None
+        self._last: Flush | None = None
 
-    async def render(self, before: int | None) -> None:
-        """Render the segments numbered below ``before``, or all; a failure is logged and kept in ``failed``."""
-        words = ["recorder.render", str(self._root), *([] if before is None else [str(before)])]
-        self.failed = await _work("renderer", words, WORKER, _tell)
+    @property
+    def flush(self) -> Flush | None:
+        """The last one; one that hangs has failed up to now."""
+        if self._began is None or self.hangs is None:
+            return self._last
+        seconds = time.monotonic() - self._began
+        return Flush(now() - round(seconds * 1e6), seconds, self.hangs)
+
+    @property
+    def hangs(self) -> str | None:
+        """That it takes too long, in words; None: it does not, or none runs."""
+        seconds = 0.0 if self._began is None else time.monotonic() - self._began
+        return f"the renderer has been at it for {span(seconds)}" if seconds > self._limit else None
+
+    async def render(self, before: int) -> None:
+        """Render the segments numbered below ``before``; a failure is logged and kept in ``failed``.
+
+        Never all: a renderer outlives its recorder, and would take the next one's live segment.
+        """
+        words = ["recorder.render", str(self._root), str(before)]
+        began = self._began = time.monotonic()
+        try:
+            self.failed = await _work("renderer", words, WORKER, _tell)
+        finally:
+            self._began = None
+        self._last = Flush(now(), time.monotonic() - began, self.failed)
         if self.failed is not None:
             log.error("could not write Parquet; the journal keeps everything", reason=self.failed)
 
@@ -63,20 +99,25 @@ class Nightly:
     """Compacts the days that are over, and lets go of what is older than is to be kept.
 
     Attributes:
-        failed: what went wrong last time; None if nothing did. The files are as they were then.
+        last: when it was done last; if it failed, the files are as they were then. None: it has not been yet.
     """
 
     def __init__(self, root: Path, storage: Storage) -> None:
-        self.failed: str | None = None
+        self.last: Flush | None = None
         self._words = ["recorder.store", str(root), "--archive-days", str(storage.archive_days)]
         if storage.retain_days is not None:
             self._words += ["--retain-days", str(storage.retain_days)]
 
     async def run(self) -> None:
-        """Do it; a failure is logged and kept in ``failed``. Cancelled, the worker ends with it."""
-        self.failed = await _work("nightly job", self._words, WORKER, lambda done: log.info("kept", **done))
-        if self.failed is not None:
-            log.error("the nightly job failed; every file is as it was", reason=self.failed)
+        """Do it; a failure is logged and kept in ``last``. Cancelled, the worker ends with it."""
+        began = time.monotonic()
+        try:
+            failed = await _work("nightly job", self._words, WORKER, lambda done: log.info("kept", **done))
+        except asyncio.CancelledError:
+            return  # stopping: the next start does it; the scheduler would log this as a fault
+        self.last = Flush(now(), time.monotonic() - began, failed)
+        if failed is not None:
+            log.error("the nightly job failed; every file is as it was", reason=failed)
 
 
 async def _work(

@@ -71,7 +71,7 @@ class Watch:
         self._looked = now.steady
 
     def _is_believable(self, feed: Feed, at: float) -> bool:
-        """Whether a tick of that moment is more than what was under way when something broke, or yesterday's picture."""
+        """Whether a tick of that moment is more than one that was under way as something broke, or an old picture."""
         timing = self._timing
         if feed.phase == "asked":
             return not self.hangs_on_a_farm(feed) or at - feed.asked_at >= timing.burst

