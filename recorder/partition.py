@@ -9,7 +9,7 @@ Rules:
 import contextlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -104,8 +104,24 @@ def listed(root: Path, table: str) -> list[File]:
     Raises:
         FileNotFoundError: a day's folder went away while it was read (compaction, retention): look again.
     """
-    found = _files(root / table) if (root / table).is_dir() else ()
-    return sorted(found, key=lambda file: (file.first_seq, file.day))
+    return _by_first(_files(root / table, lambda _path: True))
+
+
+def here(root: Path, table: str) -> list[File]:
+    """As ``listed``, but for what a link that leads nowhere stands for (``away``).
+
+    Raises:
+        FileNotFoundError: a day's folder went away while it was read (compaction, retention): look again.
+    """
+    return _by_first(_files(root / table, lambda path: not _is_away(path)))
+
+
+def away(root: Path) -> list[Path]:
+    """Links that lead nowhere and stand for a table, a day or a file: with its disk, what they stand for comes back."""
+    tables = [root / table for table in TABLES]
+    days = [path for table in tables for path in table.glob("date=*") if _DAY.fullmatch(path.name)]
+    files = [path for day in days for path in day.glob("*.parquet") if parse(path) is not None]
+    return [path for path in (*tables, *days, *files) if _is_away(path)]
 
 
 def in_folder(partition: Path) -> list[File]:
@@ -148,8 +164,16 @@ def day_column(table: str) -> str:
     return "ts_end" if table == "gaps" else "ts_recv"
 
 
-def _files(table: Path) -> Iterator[File]:
-    for partition in table.iterdir():
-        if _DAY.fullmatch(partition.name):
+def _by_first(found: Iterable[File]) -> list[File]:
+    return sorted(found, key=lambda file: (file.first_seq, file.day))
+
+
+def _files(table: Path, is_wanted: Callable[[Path], bool]) -> Iterator[File]:
+    for partition in table.iterdir() if table.is_dir() else ():
+        if _DAY.fullmatch(partition.name) and is_wanted(partition):
             with contextlib.suppress(NotADirectoryError):  # a file of that name is none of ours
-                yield from in_folder(partition)
+                yield from (file for file in in_folder(partition) if is_wanted(file.path))
+
+
+def _is_away(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()

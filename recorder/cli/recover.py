@@ -21,7 +21,7 @@ from recorder.render.mend import Mended, mend
 from recorder.render.publish import PublishError
 from recorder.store.again import Again, NotTheSameError, again
 from recorder.store.files import DamagedFileError
-from recorder.store.pending import roll_forward
+from recorder.store.pending import roll_forward, sweep
 from recorder.store.swap import CannotExchangeError
 
 
@@ -47,6 +47,8 @@ def _recover(root: Path, console: Console, progress: Progress) -> None:
         for path in folder.heal(root, everywhere(root)):
             console.print(f"put right, for it was lost, spoilt, or older than the tables: {path}")
     _finish(root, console)
+    if sweep(root):
+        console.print("taken away: what a recover --from-archive that was killed had staged")
     waiting = _bar(progress, "recovering", folder.segments(root))
     done: list[Recovered] = []
     refused = _rendered(root, waiting, done)
@@ -59,6 +61,8 @@ def _recover(root: Path, console: Console, progress: Progress) -> None:
     _tell_mended(console, root, mended)
     if refused is not None:
         raise refused
+    if mended.away:
+        sys.exit(FAILED)
 
 
 def _rendered(root: Path, waiting: Callable[[int], None], done: list[Recovered]) -> NotArchivedError | None:
@@ -151,7 +155,7 @@ def _progress(console: Console) -> Progress:
 
 
 def _bar(progress: Progress, what: str, paths: Iterable[Path]) -> Callable[[int], None]:
-    bar = progress.add_task(what, total=sum(path.stat().st_size for path in paths))
+    bar = progress.add_task(what, total=sum(path.stat().st_size for path in paths if path.exists()))
     return lambda done: progress.advance(bar, done)
 
 
@@ -179,6 +183,8 @@ def _tell_mended(console: Console, root: Path, mended: Mended) -> None:
     if mended.rows:
         files = counted(len(mended.files), "file")
         console.print(f"{counted(mended.rows, 'row')} made again from what is kept, in {files}")
+    if mended.saved:
+        console.print(f"{counted(mended.saved, 'row')} saved from what still reads of damaged files")
     if mended.lost:
         console.print(
             f"lost: {counted(mended.lost, 'row')} of published files; gaps of reason damaged say so"
@@ -187,3 +193,10 @@ def _tell_mended(console: Console, root: Path, mended: Mended) -> None:
         console.print(f"{counted(mended.retold, 'gap')} made again as far as the events tell of them")
     for what in mended.unmended:
         console.print(f"lost, and cannot be made again: {what}", markup=False)
+    for path in mended.away:
+        console.print(f"{path}: a link to {path.readlink()}, which is not there", markup=False)
+    if mended.away:
+        console.print(
+            "mount what holds it, or delete the link if that is gone for good, and type this again: "
+            "until then nothing is made again that it may hold, and nothing put on record as lost"
+        )

@@ -29,7 +29,7 @@ def verify(root: Path) -> int:
     console = Console(soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         read = [*root.glob("*/date=*/*.parquet"), *root.glob("archive/date=*/*")]
-        size = sum(path.stat().st_size for path in read)
+        size = sum(path.stat().st_size for path in read if path.is_file())
         bar = progress.add_task("reading", total=size)
         verdict = verify_root(root, lambda done: progress.advance(bar, done))
     _tell(verdict, console)

@@ -18,8 +18,9 @@ _STAGED = re.compile(
 )
 
 
-BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN}
-"""What reading damaged bytes ends in; None: Arrow's own, of bytes that do not decompress."""
+BAD_BYTES = {None, errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EISDIR}
+"""What reading damaged bytes ends in; None: Arrow's own, of bytes that do not decompress; the last: a folder bears the
+name of a file."""
 
 
 def is_damaged(file: File) -> bool:

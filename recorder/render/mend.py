@@ -2,37 +2,41 @@
 
 Rules:
 - A damaged file is moved, never deleted.
-- Exactly the rows that are missing are published again, under names like any other's.
+- Exactly the rows that are missing are published again, under names like any other's: made from segments, and where
+  there are none, taken from what is whole of the damaged files themselves.
 - What nothing holds any more is in a gap of reason ``damaged``. A second time there is nothing to do.
 - What retention took is not looked for: below ``kept_seq`` only events are, and what a file that is moved held.
+- What a link that leads nowhere stands for is neither made again nor put on record: it may come back with its disk.
 - Runs behind the renderer, under its lock: every number below the checkpoint's is in a table, or missing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal import folder
-from recorder.journal.folder import Checkpoint, NotARecordingError
+from recorder.journal.folder import NotARecordingError
 from recorder.journal.lock import rendering
-from recorder.partition import File, everywhere, listed
+from recorder.partition import File, away, everywhere, here
 from recorder.render.aside import keep_file
 from recorder.render.damage import Run
 from recorder.render.missing import Missing, rows_of
 from recorder.render.numbers import common, is_whole, own_table, size
 from recorder.render.publish import Partition, partitions, publish
 from recorder.render.record import Mended, moved, put_on_record
+from recorder.render.salvage import Sought, groups, taken
 from recorder.render.sources import rendered, sources
 from recorder.render.told import Row, Told, identity
 
 __all__ = ["Mended", "mend"]
 
 Progress: TypeAlias = Callable[[int], None]
+
+_NUMBERED = frozenset(schema.SEQUENCED)
 
 
 def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
@@ -44,16 +48,16 @@ def mend(root: Path, progress: Progress = lambda _bytes: None) -> Mended:
     """
     with rendering(root):
         damaged = [keep_file(root, file) for file in list(_damaged(root, progress))]
-        done = Mended(moved=[file.path for file in damaged])
+        done = Mended(moved=[file.path for file in damaged], away=away(root))
         at_first = Missing(root)
-        aside = [*damaged, *_kept(root, at_first)]
-        wanted = _Wanted(at_first, aside)
-        if wanted.is_anything:
-            held = _restore(root, wanted, done)
-            wanted = _Wanted(Missing(root), aside)  # which gaps there were is known when the events are back
-            held += _restore(root, wanted, done)
+        mending = _Mending(root, [*damaged, *_kept(root, at_first)], at_first, done)
+        if mending.wanted.is_anything:
+            for _ in range(2):  # which gaps there were is known when the events are back
+                mending.restore()
+                mending.save(list(dict.fromkeys([*damaged, *everywhere(root / "set-aside")])))
             suspects = damaged if _explain(damaged, at_first) else None
-            put_on_record(root, Missing(root), suspects, held, done)
+            if not done.away:
+                put_on_record(root, mending.missing, suspects, mending.held, done)
         return done
 
 
@@ -90,7 +94,7 @@ def _rows(file: File) -> int:
 def _damaged(root: Path, progress: Progress) -> Iterator[File]:
     """Files that are not whole; one that is, in the folder of another table, is a person's to move."""
     for table in schema.TABLES:
-        for file in listed(root, table):
+        for file in here(root, table):
             if not is_whole(file):
                 yield file
             elif (own := own_table(file)) != table:
@@ -130,45 +134,105 @@ class _Wanted:
 
     def new(self, table: str, rows: pa.Table, there: Mapping[Told, Row]) -> pa.Table:
         """The rows of a table without numbers that are not there, as what they were or as what was told again."""
-        found = {identity(table, row): row for row in rows.to_pylist()}
+        found = _apart(table, rows.to_pylist())
         new = found.keys() - there.keys()
         if table == "gaps" and new:
             new -= self._twice([*there.values(), *(found[apart] for apart in new)])
         return rows.filter(pa.array([identity(table, row) in new for row in rows.to_pylist()], pa.bool_()))
 
 
-def _restore(root: Path, wanted: _Wanted, done: Mended) -> list[Run]:
-    """Publish what the archive and the segments that were set aside hold; returns what those that are whole held."""
-    there = {table: {identity(table, row): row for row in rows_of(root, table)} for table in wanted.untold}
-    held, checkpoint = [], folder.load(root)
-    for _, segment in rendered(sources(root, checkpoint), wanted.places):
-        tables = {
-            name: _only(table, wanted.of(name))
-            for name, table in segment.tables.items()
-            if name in schema.SEQUENCED
+class _Mending:
+    """What is done of a recording's mending, ``aside`` being the files that were set aside.
+
+    Attributes:
+        missing: what is missing still.
+        wanted: what of it is to be made again.
+        held: the numbers that were looked for in what is whole, and found as far as they had rows.
+    """
+
+    def __init__(self, root: Path, aside: list[File], missing: Missing, done: Mended) -> None:
+        self._root, self._aside, self._done = root, aside, done
+        self._checkpoint = folder.load(root)
+        self.held: list[Run] = []
+        self.missing, self.wanted = missing, _Wanted(missing, aside)
+
+    def restore(self) -> None:
+        """Publish what the archive and the segments that were set aside hold."""
+        wanted, there = self.wanted, self._there()
+        for _, segment in rendered(sources(self._root, self._checkpoint), wanted.places):
+            tables = {
+                name: _only(table, wanted.of(name))
+                for name, table in segment.tables.items()
+                if name in schema.SEQUENCED
+            }
+            tables |= {
+                name: wanted.new(name, segment.tables[name], there[name])
+                for name in there.keys() & segment.tables.keys()
+            }
+            last = segment.next_seq - 1
+            self._done.rows += self._publish(tables, segment.first_seq, last)
+            self.held += [] if segment.damage else [(segment.first_seq, last)]
+        self._look_again()
+
+    def save(self, files: list[File]) -> None:
+        """Publish what the damaged files themselves still hold."""
+        there, saved = self._there(), 0
+        sought = {
+            table: Sought(self.wanted.of(table)) for table in {file.table for file in files} & _NUMBERED
         }
-        tables |= {
-            name: wanted.new(name, segment.tables[name], there[name])
-            for name in there.keys() & segment.tables.keys()
-        }
-        last = segment.next_seq - 1
-        for part in partitions({k: v for k, v in tables.items() if len(v)}, segment.first_seq, last):
-            if not _is_let_go_of(root, part, checkpoint):
-                done.files.append(publish(root, part))
-                done.rows += len(part.rows)
-        held += [] if segment.damage else [(segment.first_seq, last)]
-    return held
+        for file in files:
+            for rows in self._groups(file, sought):
+                if file.table in sought:
+                    new = taken(sought, file, rows)
+                else:
+                    new = self.wanted.new(file.table, rows, there[file.table])
+                    there[file.table] |= _apart(file.table, new.to_pylist())
+                saved += self._publish({file.table: new}, file.first_seq, file.last_seq)
+        self._done.saved += saved
+        if saved:
+            self._look_again()
+
+    def _groups(self, file: File, sought: Mapping[str, Sought]) -> Iterator[pa.Table]:
+        """What is whole of a file in which something that is wanted may stand."""
+        numbers = sought.get(file.table)
+        may_help = (
+            numbers.touches(file.first_seq, file.last_seq) if numbers else file.table in self.wanted.untold
+        )
+        if may_help and file.path.exists():  # a link that was set aside may lead nowhere from there
+            yield from groups(file)
+
+    def _look_again(self) -> None:
+        self.missing = Missing(self._root)
+        self.wanted = _Wanted(self.missing, self._aside)
+
+    def _there(self) -> dict[str, dict[Told, Row]]:
+        """The rows there are of the tables without numbers of which some are wanted."""
+        return {table: _apart(table, rows_of(self._root, table)) for table in self.wanted.untold}
+
+    def _publish(self, tables: dict[str, pa.Table], first_seq: int, last_seq: int) -> int:
+        """Put rows in their place; returns how many."""
+        parts = partitions({name: rows for name, rows in tables.items() if len(rows)}, first_seq, last_seq)
+        chosen = [part for part in parts if not self._is_away(part) and not self._is_let_go_of(part)]
+        self._done.files += [publish(self._root, part) for part in chosen]
+        return sum(len(part.rows) for part in chosen)
+
+    def _is_away(self, part: Partition) -> bool:
+        """Whether these rows may come back by themselves: a link stands for their day, or for a file of it."""
+        day = part.folder(self._root)
+        return any(path in (day, day.parent) or path.parent == day for path in self._done.away)
+
+    def _is_let_go_of(self, part: Partition) -> bool:
+        """Whether retention took these rows: ticks of a day before those it keeps, whose folder went with them."""
+        kept_seq, kept_from = self._checkpoint.kept_seq, self._checkpoint.kept_from or ""
+        is_older = part.last_seq < kept_seq and part.day.isoformat() < kept_from
+        return is_older and part.table in schema.MARKET_TABLES and not part.folder(self._root).is_dir()
 
 
-def _is_let_go_of(root: Path, part: Partition, checkpoint: Checkpoint) -> bool:
-    """Whether retention took these rows: ticks of a day before those it keeps, whose folder went with them."""
-    is_older = part.last_seq < checkpoint.kept_seq and part.day.isoformat() < (checkpoint.kept_from or "")
-    return is_older and part.table in schema.MARKET_TABLES and not part.folder(root).is_dir()
+def _apart(table: str, rows: Iterable[Row]) -> dict[Told, Row]:
+    """Rows by what tells them apart."""
+    return {identity(table, row): row for row in rows}
 
 
 def _only(table: pa.Table, wanted: list[Run]) -> pa.Table:
     """The rows that have one of the numbers."""
-    starts, ends = (np.array(sorted(run[at] for run in wanted), np.int64) for at in (0, 1))
-    seq = table["seq"].to_numpy()
-    place = np.searchsorted(starts, seq, side="right") - 1
-    return table.filter(pa.array((place >= 0) & (seq <= ends[place])) if len(wanted) else pa.array(seq < 0))
+    return table.filter(pa.array(Sought(wanted).has(table["seq"].to_numpy())))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.journal import folder
-from recorder.partition import listed
+from recorder.partition import here
 from recorder.render.damage import Key, Run
 from recorder.render.numbers import Counts, Portion, batches, extend, numbered_files, portions, size
 from recorder.render.told import Heard, Row, Told, Untold, identity
@@ -111,6 +111,6 @@ class Missing:
 
 def rows_of(root: Path, table: str) -> Iterator[dict[str, Any]]:
     """The rows of a table, one by one."""
-    for file in listed(root, table):
+    for file in here(root, table):
         for batch in batches(file.path):
             yield from batch.to_pylist()

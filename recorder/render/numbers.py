@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from recorder import schema
 from recorder.journal.folder import FORMAT, NotARecordingError
-from recorder.partition import File, listed
+from recorder.partition import File, here
 from recorder.render.aside import BAD_BYTES, is_damaged
 from recorder.render.damage import REASON, Run
 
@@ -138,12 +138,12 @@ def portions(found: Iterable[File]) -> Iterator[Portion]:
 
 
 def numbered_files(root: Path) -> list[File]:
-    """The files of the numbered tables, by their first number.
+    """The files of the numbered tables that are there, by their first number.
 
     Raises:
         FileNotFoundError: a day's folder went away while it was read.
     """
-    found = [file for table in schema.SEQUENCED for file in listed(root, table)]
+    found = [file for table in schema.SEQUENCED for file in here(root, table)]
     return sorted(found, key=lambda file: (file.first_seq, file.last_seq))
 
 
@@ -173,7 +173,7 @@ def is_whole(file: File) -> bool:
         return False
     try:
         with pq.ParquetFile(file.path) as parquet:
-            version = int((parquet.metadata.metadata or {}).get(b"ib-recorder.format", 1))
+            version, _ = said(parquet)
         for _ in batches(file.path) if file.crc is None else ():
             pass
     except ValueError:  # Arrow's own too
@@ -192,8 +192,15 @@ def is_whole(file: File) -> bool:
 def own_table(file: File) -> str:
     """The table whose rows a file that is whole says it holds; the folder's, if it does not say."""
     with pq.ParquetFile(file.path) as parquet:
-        said: bytes = (parquet.metadata.metadata or {}).get(b"ib-recorder.table", file.table.encode())
-    return said.decode()
+        _, own = said(parquet)
+    return own or file.table
+
+
+def said(parquet: pq.ParquetFile) -> tuple[int, str | None]:
+    """What a file says of itself: the version of its format, and its table; None: it does not say."""
+    own = parquet.metadata.metadata or {}
+    table: bytes | None = own.get(b"ib-recorder.table")
+    return int(own.get(b"ib-recorder.format", 1)), None if table is None else table.decode()
 
 
 def times(root: Path, wanted: Iterable[int]) -> dict[int, int]:
@@ -244,7 +251,7 @@ class Lost:
     @classmethod
     def of(cls, root: Path) -> "Lost":
         """What the gaps of a recording say; a file that does not read says nothing."""
-        return cls(span for file in listed(root, "gaps") for span in _spans(file))
+        return cls(span for file in here(root, "gaps") for span in _spans(file))
 
     def split(self, run: Run) -> tuple[list[Run], list[Run]]:
         """The parts of a run that are outside every such gap, and those that are inside one."""

@@ -34,17 +34,21 @@ class Mended:
         moved: where damaged files are now.
         files: what was published again, gaps included.
         rows: how many rows were.
+        saved: how many rows of damaged files were published again from these themselves.
         lost: numbers that nothing holds any more; they are in a gap now.
         retold: gaps whose rows nothing holds any more; they are as their events tell them now.
         unmended: what is missing still, in words.
+        away: links that lead nowhere; until what they stand for is back, nothing is put on record.
     """
 
     moved: list[Path] = field(default_factory=list)
     files: list[Published] = field(default_factory=list)
     rows: int = 0
+    saved: int = 0
     lost: int = 0
     retold: int = 0
     unmended: list[str] = field(default_factory=list)
+    away: list[Path] = field(default_factory=list)
 
 
 def moved(missing: Missing, files: list[File]) -> list[Run]:

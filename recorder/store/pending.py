@@ -38,11 +38,22 @@ def area(root: Path) -> Path:
 
 
 def begin(root: Path) -> Path:
-    """The staging area, empty: what is there without a word is left by one that was killed."""
+    """The staging area, empty."""
     roll_forward(root)
-    shutil.rmtree(area(root), ignore_errors=True)
+    sweep(root)
     (area(root) / "staging").mkdir(parents=True)
     return area(root)
+
+
+def sweep(root: Path) -> bool:
+    """Take away what is staged without a word: it is left by one that was killed; returns whether there was anything.
+
+    To be called by who holds the root, behind ``roll_forward``: another may be staging else.
+    """
+    left = [path for path in (area(root), (root / SWAPPING).with_suffix(".new")) if path.exists()]
+    shutil.rmtree(area(root), ignore_errors=True)
+    (root / SWAPPING).with_suffix(".new").unlink(missing_ok=True)
+    return bool(left)
 
 
 def swap_all(root: Path, swaps: list[Swap]) -> None:

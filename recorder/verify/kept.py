@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from recorder import schema
+from recorder import partition, schema
 from recorder.config.wording import counted
 from recorder.journal import folder
 from recorder.journal.format import Damage, NotASegmentError, scan
 from recorder.journal.stated import spoilt
-from recorder.partition import parse
 from recorder.render.archive import archived
 from recorder.verify.rows import Progress
 from recorder.verify.verdict import Flaw, Note
@@ -31,6 +30,15 @@ def journal(root: Path) -> Iterator[Flaw]:
                 size = counted(one.size, "byte")
                 text = f"{path}: not readable: {size} from {one.offset} on; recover saves the rest"
                 yield Flaw("damaged", text)
+
+
+def away(root: Path) -> Iterator[Flaw]:
+    """Links to what is not there: a disk that is not mounted."""
+    for path in partition.away(root):
+        text = f"{path}: a link to {path.readlink()}, which is not there: mount what holds it"
+        yield Flaw(
+            "unreadable", f"{text}; delete the link if that is gone for good, and recover then", kept=True
+        )
 
 
 def stated(root: Path) -> Iterator[Flaw]:
@@ -85,5 +93,5 @@ def notes(root: Path) -> Iterator[Note]:
 def _foreign(root: Path) -> Iterator[Path]:
     for table in schema.TABLES:
         for path in sorted((root / table).rglob("*")):
-            if path.is_file() and (parse(path) is None or path.parent.parent != root / table):
+            if path.is_file() and (partition.parse(path) is None or path.parent.parent != root / table):
                 yield path

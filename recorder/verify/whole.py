@@ -20,7 +20,7 @@ import numpy as np
 from recorder import schema
 from recorder.config.wording import counted
 from recorder.journal import folder
-from recorder.partition import File, listed, reached
+from recorder.partition import File, here, reached
 from recorder.render import Tail, unrendered
 from recorder.render.numbers import Counts, Lost, numbered_files, portions, size
 from recorder.render.told import Heard
@@ -71,6 +71,7 @@ class _Reading:
         verdict = self._verdict
         verdict.flaws += [*self._older(), *self._coverage.flaws(self._checkpoint.state.gaps), *self._untold()]
         verdict.flaws += [
+            *kept.away(self._root),
             *kept.stated(self._root),
             *kept.journal(self._root),
             *kept.archive(self._root, self._progress),
@@ -142,7 +143,7 @@ class _Reading:
             yield Flaw("twice", f"{text} that ended with number {end}")
 
     def _rows(self, table: str) -> Iterator[dict[str, Any]]:
-        for file in listed(self._root, table):
+        for file in here(self._root, table):
             if self._is_published(file):
                 for batch in read(file, None, self._verdict, self._progress):
                     yield from batch.to_pylist()

@@ -10,6 +10,7 @@ from tape import Tape
 from recorder.journal import folder
 from recorder.render import recover as render
 from recorder.render.archive import archived
+from recorder.store.pending import begin
 
 
 def recover(root, *options):
@@ -154,3 +155,38 @@ def test_a_file_in_another_tables_folder_is_one_line(tmp_path):
     there = path.rename(root / "level1" / path.parent.name / path.name)
     said = f"{there}: holds rows of table gaps; move it into that one's folder\n"
     assert (1, said) == recover(root)[::2]
+
+
+def test_what_a_killed_rendering_again_had_staged_is_taken_away_and_that_is_said_once(root):
+    list(render(root))
+    (begin(root) / "level1").mkdir()
+    (root / folder.SWAPPING).with_suffix(".new").write_text("{")
+    said = "taken away: what a recover --from-archive that was killed had staged\n"
+    assert (0, said + IDLE, "") == recover(root)
+    assert [] == list((root / "staging").iterdir())
+    assert (0, IDLE, "") == recover(root)
+
+
+def test_a_link_that_leads_nowhere_is_said_with_what_to_do_and_exit_1(root, tmp_path):
+    list(render(root))
+    path = next(root.glob("level1/date=*/*.parquet"))
+    disk = path.rename(tmp_path / "disk.parquet")
+    path.symlink_to(disk)
+    away = disk.rename(tmp_path / "elsewhere.parquet")
+    code, output, errors = recover(root)
+    idle, named, advice = output.splitlines()
+    assert (1, "", "nothing was waiting in the journal") == (code, errors, idle)
+    assert f"{path}: a link to {disk}, which is not there" == named
+    assert advice.startswith("mount what holds it, or delete the link if that is gone for good")
+    away.rename(disk)
+    assert (0, IDLE, "") == recover(root)
+
+
+def test_rows_that_only_a_damaged_file_itself_holds_are_said(root):
+    list(render(root))
+    archived(root)[0].path.unlink()
+    path = next(root.glob("level1/date=*/*.parquet"))
+    path.write_bytes(b"?" + path.read_bytes()[1:])
+    saved = "1 row saved from what still reads of damaged files"
+    assert saved == recover(root)[1].splitlines()[-1]
+    assert (0, IDLE, "") == recover(root)

@@ -132,3 +132,16 @@ def test_one_of_anything_is_one(tmp_path):
     assert "missing: not in table gaps: 1 gap of A level1 that ended" == said[0]
     assert said[1].endswith("00000001.torn: 1 byte of a record that nobody finished writing")
     assert "NOT whole: 1 flaw; 2 rows in 1 file read" == said[-1]
+
+
+@pytest.mark.parametrize("put", [lambda path: path.symlink_to("/nowhere"), lambda path: path.mkdir()])
+def test_what_is_no_file_under_a_files_name_is_named_and_keeps_nothing_else_from_being_looked_at(root, put):
+    path, other = middle(root), max(root.glob("events/date=*/*.parquet"))
+    path.unlink()
+    put(path)
+    other.write_bytes(b"")
+    code, said = verify(root)
+    unreadable = [line for line in said if line.startswith("unreadable: ")]
+    assert (1, 2) == (code, len(unreadable))
+    assert all(any(str(one) in line for line in unreadable) for one in (path, other))
+    assert "; 1 row in " in said[-1]

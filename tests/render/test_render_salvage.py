@@ -2,7 +2,11 @@
 
 import random
 import shutil
+import signal
+import subprocess
+import sys
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from rendered import recorded, whole_tape, written
@@ -13,6 +17,7 @@ from recorder.journal import folder
 from recorder.render import mend as mend_module
 from recorder.render import publish as publish_module
 from recorder.render import recover
+from recorder.render.believed import believed
 from recorder.render.mend import mend
 from recorder.render.publish import encoding, metadata
 from recorder.render.salvage import groups
@@ -32,9 +37,9 @@ def largest(root, table):
     return max((root / table).glob("date=*/*.parquet"), key=lambda path: path.stat().st_size)
 
 
-def flipped(path, at):
+def flipped(path, at, bit=0):
     content = bytearray(path.read_bytes())
-    content[at] ^= 1
+    content[at] ^= 1 << bit
     path.write_bytes(content)
 
 
@@ -158,21 +163,39 @@ def test_rows_of_older_days_that_retention_left_are_saved_and_no_others(root):
     assert [] == flaws(root)
 
 
+def footer(content):
+    """Where a file's footer begins."""
+    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+
+
 @pytest.mark.parametrize("table", ["level1", "depth", "events", "instruments"])
-def test_no_flipped_bit_makes_a_row_that_was_not_written(root, table):
+def test_no_flipped_bit_of_the_pages_or_their_heads_makes_a_row_that_was_not_written(root, table):
     path = largest(root, table)
-    whole, file = path.read_bytes(), partition.parse(path)
-    written_rows = [row for group in groups(file) for row in group.to_pylist()]
+    whole = path.read_bytes()
+    written_rows = [rows_of(path, group) for group in believed(path, table)]
     chance, found = random.Random(7), 0
-    for bit in chance.sample(range(len(whole) * 8), 400):
+    for bit in chance.sample(range(footer(whole) * 8), 300):
         content = bytearray(whole)
         content[bit // 8] ^= 1 << bit % 8
         path.write_bytes(content)
-        for group in groups(file):
-            rows = group.to_pylist()
-            assert all(row in written_rows for row in rows)
-            found += len(rows)
+        groups_of = believed(path, table)
+        assert all(rows_of(path, group) == written_rows[group] for group in groups_of)
+        found += len(groups_of)
     assert found > 0
+
+
+def test_a_footer_over_which_arrow_ends_the_process_keeps_nothing_else_from_being_mended(root):
+    path, other = largest(root, "level1"), largest(root, "trades")
+    rows = pq.ParquetFile(path).metadata.num_rows
+    content = path.read_bytes()
+    flipped(path, content.index(b"\x06\x19\x26", footer(content)), 6)  # in a column's SizeStatistics
+    run = [sys.executable, "-m", "recorder.render.believed", str(path)]
+    assert -signal.SIGABRT == subprocess.run(run, capture_output=True, check=False).returncode
+    flipped(other, behind_the_pages(other))
+    trades = pq.ParquetFile(other).metadata.num_rows
+    done = mend(root)
+    assert (trades, rows) == (done.saved, done.lost)
+    assert [] == flaws(root)
 
 
 def forged(path, rows, *, table="level1", version=None, **other):
@@ -222,6 +245,22 @@ def test_a_file_of_other_columns_is_not_believed(root, change):
     assert (0, len(rows)) == (done.saved, done.lost)
 
 
+def test_what_is_not_as_the_footer_says_is_not_believed(root):
+    """Pages whose checksums are right, under the footer of a file with other prices."""
+    path = largest(root, "level1")
+    rows = pq.ParquetFile(path).read()
+    at = rows.column_names.index("price")
+    plain = {"compression": "none", "compression_level": None, "use_dictionary": False}
+    forged(path, rows, **plain)
+    whole = path.read_bytes()
+    forged(path, rows.set_column(at, "price", pc.add(rows["price"], 1)), **plain)
+    pages = path.read_bytes()
+    assert len(whole) == len(pages)
+    path.write_bytes(pages[: footer(pages)] + whole[footer(whole) :])
+    done = mend(root)
+    assert (0, len(rows)) == (done.saved, done.lost)
+
+
 def test_a_number_that_its_name_denies_or_that_stands_somewhere_is_not_taken_from_a_file(root):
     before, path = recorded(root), largest(root, "level1")
     file, rows = partition.parse(path), pq.ParquetFile(path).read()
@@ -234,13 +273,13 @@ def test_a_number_that_its_name_denies_or_that_stands_somewhere_is_not_taken_fro
     assert all(row in before["level1"] for row in recorded(root)["level1"])
 
 
-def test_a_row_that_stands_in_two_damaged_files_is_saved_once(root):
-    before, path = recorded(root), largest(root, "level1")
+@pytest.mark.parametrize("table", ["level1", "gaps", "instruments"])
+def test_a_row_that_stands_in_two_damaged_files_is_saved_once(root, table):
+    before, path = recorded(root), largest(root, table)
     file = partition.parse(path)
     flipped(path, behind_the_pages(path))
-    shutil.copy(
-        path, path.with_name(partition.name(file.first_seq, file.last_seq, file.crc, partition.COMPACTED))
-    )
+    other = partition.name(file.first_seq, file.last_seq, file.crc, partition.COMPACTED)
+    shutil.copy(path, path.with_name(other))
     mend(root)
     assert before == recorded(root)
 
@@ -257,7 +296,6 @@ def test_every_column_of_every_table_is_believed(tmp_path):
     seen = set()
     for table in schema.TABLES:
         for path in (root / table).glob("date=*/*.parquet"):
-            rows = sum(len(group) for group in groups(partition.parse(path)))
-            assert pq.ParquetFile(path).metadata.num_rows == rows
+            assert list(range(pq.ParquetFile(path).num_row_groups)) == believed(path, table)
             seen.add(table)
     assert len(seen) > 7
