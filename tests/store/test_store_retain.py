@@ -15,7 +15,7 @@ from recorder import partition
 from recorder.journal import folder
 from recorder.journal.lock import RootInUseError
 from recorder.render import recover
-from recorder.store import plan, retain
+from recorder.store import pending, plan, retain
 from recorder.store.swap import compacting
 from recorder.verify import verify
 from recorder.wire.layouts import frame
@@ -206,8 +206,8 @@ def test_a_footer_that_is_no_text_fails_its_day_and_no_other(root):
 
 def test_what_cannot_be_finished_here_is_one_line(root):
     """A folder and one within it: no kernel exchanges these."""
-    word = {"folder": "staging", "before": ["from-archive", "from-archive.json"], "after": []}
-    (root / folder.SWAPPING).write_text(json.dumps([word]))
+    word = pending._word([pending.Swap("staging", ["from-archive", "from-archive.json"], [])])
+    (root / folder.SWAPPING).write_text(json.dumps(word))
     returned, done, errors = nightly(root)
     assert (1, []) == (returned, done)
     assert "this filesystem cannot exchange two folders in one step\n" == errors
